@@ -1,0 +1,1 @@
+"""What the model can do, with the conditions and the uncertainty of every figure."""

@@ -1,0 +1,124 @@
+"""Clean digits: MNIST, from a folder or through torchvision, always checked."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# md5 sums of the original four files, as torchvision.datasets.MNIST.resources lists them.
+MD5 = {
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+}
+# Every 12th training image is clean validation: 5,000 of 60,000, the same in every library and version.
+VALIDATION_STEP = 12
+
+
+class CleanDigitsMissing(RuntimeError):
+    """MNIST is not at hand; the message says what to set."""
+
+
+@dataclass(frozen=True)
+class Digits:
+    """images: (N, 28, 28) uint8, 0 = paper, 255 = ink; labels: (N,) int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class CleanDigits:
+    """train: to learn from; validation: to decide on, never trained on; test: to report, never decided on."""
+
+    train: Digits
+    validation: Digits
+    test: Digits
+
+
+def load_clean_digits(folder: Path | None, cache_folder: Path) -> CleanDigits:
+    """MNIST from `folder` (the four gz files), else from torchvision's files under `cache_folder`, else downloaded there.
+
+    Raises CleanDigitsMissing, in one sentence, when a file is absent, damaged or out of reach.
+    """
+    if folder is None:
+        folder = _torchvision_folder(cache_folder)
+    images, labels = _read(folder, "train-images-idx3-ubyte.gz"), _read(folder, "train-labels-idx1-ubyte.gz")
+    everything = Digits(images.reshape(-1, 28, 28), labels.to(torch.int64))
+    test = Digits(
+        _read(folder, "t10k-images-idx3-ubyte.gz").reshape(-1, 28, 28),
+        _read(folder, "t10k-labels-idx1-ubyte.gz").to(torch.int64),
+    )
+    return split_off_validation(everything, test)
+
+
+def split_off_validation(everything: Digits, test: Digits) -> CleanDigits:
+    """Set every 12th training digit aside as clean validation."""
+    aside = torch.zeros(len(everything), dtype=torch.bool)
+    aside[::VALIDATION_STEP] = True
+    return CleanDigits(
+        train=Digits(everything.images[~aside], everything.labels[~aside]),
+        validation=Digits(everything.images[aside], everything.labels[aside]),
+        test=test,
+    )
+
+
+def _read(folder: Path, name: str) -> Tensor:
+    """The numbers of one IDX file, flat, uint8."""
+    path = folder / name
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise CleanDigitsMissing(
+            f"MNIST is not in {folder} ({name}: {error.strerror}); set HOODWINK_MNIST_DIR to the folder with its four .gz files"
+        ) from error
+    if hashlib.md5(packed, usedforsecurity=False).hexdigest() != MD5[name]:
+        raise CleanDigitsMissing(
+            f"{path} is damaged or not MNIST (its md5 sum is wrong); fetch it anew or set HOODWINK_MNIST_DIR to good files"
+        )
+    raw = gzip.decompress(packed)
+    header = 4 + 4 * raw[3]  # the fourth byte of an IDX file is its number of dimensions
+    return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=header).copy())
+
+
+def _torchvision_folder(cache_folder: Path) -> Path:
+    """Where torchvision keeps MNIST below `cache_folder`, downloading it if it is not there yet."""
+    raw = cache_folder / "MNIST" / "raw"
+    if not all((raw / name).exists() for name in MD5):
+        MNIST = _torchvision_mnist()
+        try:
+            MNIST(cache_folder, download=True)
+        except (OSError, RuntimeError) as error:
+            raise CleanDigitsMissing(
+                f"MNIST is not in {raw} and could not be downloaded ({error}); "
+                "set HOODWINK_MNIST_DIR to the folder with its four .gz files"
+            ) from error
+    return raw
+
+
+@cache
+def _torchvision_mnist():  # type: ignore[no-untyped-def]
+    """torchvision's MNIST class. Imported only here: it takes over a second.
+
+    A CPU-only torch beside the default torchvision wheel lacks the schemas of two operators that
+    torchvision looks up while importing; declaring them is enough for its data sets to work.
+    """
+    try:
+        from torchvision.datasets import MNIST
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        from torchvision.datasets import MNIST
+    return MNIST

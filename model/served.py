@@ -1,0 +1,68 @@
+"""The model that answers: one immutable snapshot, replaced as a whole."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.network import Network, as_pixels
+from model.strokes import RASTER_VERSION, Strokes, StrokesRefused, check_strokes, rasterise
+from model.weights import Weights, build_network
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the served model says of one drawing, and which weights said it."""
+
+    strokes: Strokes
+    image: NDArray[np.uint8]  # (28, 28), 0 = paper, 255 = ink
+    prediction: int
+    probabilities: tuple[float, ...]  # ten, they sum to 1
+    weights_id: str
+    promotion: int
+    raster_version: int = RASTER_VERSION
+
+    @property
+    def confidence(self) -> float:
+        return self.probabilities[self.prediction]
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    network: Network
+    weights_id: str
+    promotion: int
+
+
+class ServedModel:
+    """Answers for strokes; safe to use from any number of threads while it is swapped."""
+
+    def __init__(self, weights: Weights, promotion: int) -> None:
+        self._current = _Snapshot(build_network(weights), weights.id, promotion)
+
+    @property
+    def weights_id(self) -> str:
+        return self._current.weights_id
+
+    @property
+    def promotion(self) -> int:
+        return self._current.promotion
+
+    def swap(self, weights: Weights, promotion: int) -> None:
+        """Serve these weights from the next answer on; answers under way finish on the old ones."""
+        fresh = _Snapshot(build_network(weights), weights.id, promotion)  # complete before anybody sees it
+        self._current = fresh  # one assignment; readers take it once
+
+    @torch.inference_mode()
+    def answer(self, strokes: object) -> Answer:
+        """Draw the strokes and read them. Raises StrokesRefused, with a sentence, if they are not a drawing."""
+        snapshot = self._current
+        drawing = check_strokes(strokes)
+        image = rasterise(drawing)
+        if not image.any():
+            raise StrokesRefused("nothing of the drawing lies on the canvas; x and y go from 0 to 280")
+        logits = snapshot.network(as_pixels(torch.from_numpy(image).unsqueeze(0)))  # (1, 10)
+        probabilities = tuple(torch.softmax(logits[0].double(), 0).tolist())
+        prediction = max(range(10), key=probabilities.__getitem__)
+        return Answer(drawing.strokes, image, prediction, probabilities, snapshot.weights_id, snapshot.promotion)

@@ -1,0 +1,149 @@
+"""Pen strokes to the 28 x 28 image the model sees: the one function that does it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Raise it when the same strokes would give another image; it is stored with every attempt.
+RASTER_VERSION = 1
+CANVAS = 280.0  # units; strokes live on a CANVAS x CANVAS square, y grows downwards
+SIDE = 28  # pixels
+MAX_STROKES = 500
+MAX_POINTS = 10_000
+OUTSIDE = 280.0  # a captured pen may leave the canvas by this much; further is not a pen
+MAX_MS = 86_400_000.0  # a day
+
+# Our choice, so that lines are as wide and as soft as MNIST's: see benchmarks/pen_width.py.
+PEN_RADIUS = 1.2  # pixels, from the middle of the line to where ink is half
+EDGE = 1.0  # pixels over which the edge fades from ink to paper
+_REACH = PEN_RADIUS + EDGE / 2
+_LONGEST = 2.0  # pixels; longer segments are cut so that each touches a small window only
+
+Strokes = list[list[list[float]]]
+
+
+class StrokesRefused(ValueError):
+    """What came is not a drawing; the message says why, in a sentence for whoever sent it."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Checked strokes. points: (P, 2) canvas units; starts: index in points where each stroke begins."""
+
+    strokes: Strokes
+    points: NDArray[np.float64]
+    starts: tuple[int, ...]
+
+
+def check_strokes(strokes: object) -> Drawing:
+    """The strokes as a drawing, unchanged.
+
+    strokes: [[[x, y] or [x, y, ms], ...], ...], canvas units, milliseconds from the first point.
+    Raises StrokesRefused when they are not that, are empty, too many, or far outside the canvas.
+    """
+    if not isinstance(strokes, list):
+        raise StrokesRefused(
+            f"strokes are {_named(strokes)}; send a list of strokes, each a list of [x, y] or [x, y, ms]"
+        )
+    if not strokes:
+        raise StrokesRefused("there are no strokes; draw a digit first")
+    if len(strokes) > MAX_STROKES:
+        raise StrokesRefused(f"there are {len(strokes)} strokes; a drawing has at most {MAX_STROKES}")
+    flat: list[tuple[float, float]] = []
+    starts: list[int] = []
+    for number, stroke in enumerate(strokes, 1):
+        if not isinstance(stroke, list):
+            raise StrokesRefused(f"stroke {number} is {_named(stroke)}; send a list of [x, y] or [x, y, ms]")
+        if not stroke:
+            raise StrokesRefused(f"stroke {number} has no points; leave it out or give it one")
+        if len(flat) + len(stroke) > MAX_POINTS:
+            raise StrokesRefused(f"there are more than {MAX_POINTS} points; lift the pen sooner or send fewer")
+        starts.append(len(flat))
+        for point in stroke:
+            flat.append(_checked_point(point, number))
+    return Drawing(strokes, np.array(flat, np.float64), tuple(starts))
+
+
+def _checked_point(point: object, stroke: int) -> tuple[float, float]:
+    if not isinstance(point, list) or len(point) not in (2, 3) or any(type(v) not in (int, float) for v in point):
+        raise StrokesRefused(f"a point of stroke {stroke} is {_named(point)}; send [x, y] or [x, y, ms], all numbers")
+    low, high = -OUTSIDE, CANVAS + OUTSIDE
+    # A comparison with NaN is false, so NaN is refused here too.
+    if not (low <= point[0] <= high and low <= point[1] <= high):
+        raise StrokesRefused(
+            f"a point of stroke {stroke} is {_named(point)}; x and y lie between 0 and {CANVAS:.0f} (pen off the canvas: {low:.0f} to {high:.0f})"
+        )
+    if len(point) == 3 and not 0 <= point[2] <= MAX_MS:
+        raise StrokesRefused(f"a point of stroke {stroke} has the time {_named(point[2])}; send milliseconds from 0 up")
+    return point[0], point[1]
+
+
+def _named(value: object) -> str:
+    text = f"{type(value).__name__} {str(value)[:40]!r}" if isinstance(value, str) else repr(value)[:60]
+    return "null" if value is None else text
+
+
+def rasterise(drawing: Drawing) -> NDArray[np.uint8]:
+    """The image of a drawing: (28, 28) uint8, 0 = paper, 255 = ink.
+
+    Each pixel's ink follows from its centre's distance to the nearest line: round caps, round joins, a soft
+    edge. Only sums, products and square roots in a fixed order, which IEEE 754 rounds in one way: the same
+    bytes on every machine. Ten units of the canvas are one pixel; nothing is cropped or centred.
+    """
+    begin, end = _short_segments(drawing)
+    if not len(begin):
+        return np.zeros((SIDE, SIDE), np.uint8)
+    along = end - begin
+    # The window of pixels each segment can touch, from its top left corner.
+    corner = np.floor(np.minimum(begin, end) - _REACH)  # (S, 2)
+    window = int(np.ceil(np.abs(along).max() + 2 * _REACH)) + 1
+    steps = np.arange(window) + 0.5
+    x = (corner[:, 0] - begin[:, 0])[:, None] + steps  # (S, W) from the segment's begin to the pixel's centre
+    y = (corner[:, 1] - begin[:, 1])[:, None] + steps
+    ux, uy = along[:, 0, None], along[:, 1, None]
+    square = np.maximum(ux * ux + uy * uy, 1e-12)
+    share = (y * (uy / square))[:, :, None] + (x * (ux / square))[:, None, :]  # (S, W, W) how far along it lies
+    np.maximum(share, 0, out=share)
+    np.minimum(share, 1, out=share)
+    off_x = x[:, None, :] - share * ux[:, :, None]
+    off_y = y[:, :, None] - share * uy[:, :, None]
+    off_x *= off_x
+    off_y *= off_y
+    off_x += off_y  # squared distance
+    # A frame around the image takes what falls outside, so no pixel needs a test.
+    frame = window + 1
+    wide = SIDE + 2 * frame
+    place = corner.astype(np.int64) + frame
+    np.clip(place, 0, wide - window, out=place)
+    offsets = (np.arange(window)[:, None] * wide + np.arange(window)).ravel()
+    index = (place[:, 1] * wide + place[:, 0])[:, None] + offsets  # (S, W * W)
+    nearest = np.full(wide * wide, np.inf)
+    np.minimum.at(nearest, index.ravel(), off_x.ravel())
+    inside = nearest.reshape(wide, wide)[frame : frame + SIDE, frame : frame + SIDE]
+    ink = np.clip((_REACH - np.sqrt(inside)) / EDGE, 0, 1)
+    image: NDArray[np.uint8] = np.rint(ink * 255).astype(np.uint8)
+    return image
+
+
+def _short_segments(drawing: Drawing) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Begin and end, in pixels, of segments of at most _LONGEST that can touch the image: two (S, 2) arrays."""
+    points = drawing.points * (SIDE / CANVAS)
+    count = len(points)
+    last = np.zeros(count, bool)  # the last point of a stroke leads nowhere
+    last[[s - 1 for s in drawing.starts[1:]] + [count - 1]] = True
+    begin = points
+    end = points[np.minimum(np.arange(count) + 1, count - 1)]
+    end[last] = begin[last]  # a dot on the last point: draws single points, changes nothing elsewhere
+    low, high = np.minimum(begin, end), np.maximum(begin, end)
+    seen = ((high > -_REACH) & (low < SIDE + _REACH)).all(1)
+    begin, end = begin[seen], end[seen]
+    along = end - begin
+    pieces = np.ceil(np.sqrt((along * along).sum(1)) / _LONGEST).astype(np.int64)
+    np.maximum(pieces, 1, out=pieces)
+    if pieces.max(initial=1) == 1:
+        return begin, end
+    owner = np.repeat(np.arange(len(begin)), pieces)
+    nth = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    cut = (nth / pieces[owner])[:, None], ((nth + 1) / pieces[owner])[:, None]
+    return begin[owner] + along[owner] * cut[0], begin[owner] + along[owner] * cut[1]

@@ -1,0 +1,1 @@
+"""Rounds: fine-tune on clean plus fooling digits, decide, promote."""

@@ -1,0 +1,126 @@
+"""The worker: one process at a time fine-tunes for a data folder; everybody can see how far it is."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from flagging.attempts import Refused
+from flagging.home import Home
+
+REPOSITORY = Path(__file__).parents[1]
+STOPPED = "the retraining was stopped before it ended; no drawing is lost, the next fooling drawing starts it again"
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """What the last worker said of itself. progress: 0 to 1."""
+
+    state: Literal["idle", "running", "failed"] = "idle"
+    stage: str = ""
+    progress: float = 0.0
+    round: int = 0
+    message: str = ""
+
+
+class WorkerFiles:
+    """The lock and the progress file of a data folder.
+
+    The lock is the kernel's: it ends with the process, however that ends, so a killed worker never blocks
+    the next one. What the file says of a running worker is believed only while the lock is held.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._lock = home.folder / "retrain.lock"
+        self._state = home.folder / "retrain.json"
+        self.log = home.folder / "retrain.log"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the only worker. Raises Refused if another one is at work."""
+        with self._lock.open("a") as file:
+            for attempt in range(20):
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    # A reader of the state holds it for an instant; a worker holds it for seconds.
+                    if attempt == 19:
+                        raise Refused("a retraining is running already; wait until it has ended") from None
+                    time.sleep(0.02)
+            yield
+
+    def is_held(self) -> bool:
+        try:
+            with self._lock.open("r") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def write(self, state: WorkerState) -> None:
+        beside = self._state.with_name(f".{self._state.name}.{os.getpid()}")
+        beside.write_text(json.dumps(asdict(state)))
+        beside.replace(self._state)
+
+    def read(self) -> WorkerState:
+        # The lock first: a worker that ends in between has written its last word before it lets go.
+        held = self.is_held()
+        try:
+            state = WorkerState(**json.loads(self._state.read_text()))
+        except (OSError, ValueError, TypeError):
+            return WorkerState()
+        if state.state == "running" and not held:
+            return WorkerState("failed", round=state.round, message=STOPPED)
+        return state
+
+
+class Worker:
+    """Starts `python -m retrain run` as a process of its own and knows whether it is under way."""
+
+    def __init__(self, home: Home) -> None:
+        self.files = WorkerFiles(home)
+        self._home = home
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, now: bool) -> bool:
+        """Start a retraining; False if one is under way. now: also below the threshold."""
+        if self.is_running():
+            return False
+        command = [sys.executable, "-m", "retrain", "run", *(["--now"] if now else [])]
+        environment = os.environ | {"HOODWINK_HOME": str(self._home.folder.resolve())}
+        if self._home.annotator_key:
+            environment["HOODWINK_ANNOTATOR_KEY"] = self._home.annotator_key.decode()
+        environment.pop("HOODWINK_MAINTAINER_TOKEN", None)
+        with self.files.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, cwd=REPOSITORY, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        return True
+
+    def is_running(self) -> bool:
+        """Is a worker at work, ours or another process's?"""
+        return (self._process is not None and self._process.poll() is None) or self.files.is_held()
+
+    def state(self) -> WorkerState:
+        """How far the worker is. A worker of ours that ended badly before it could say so counts as failed."""
+        process = self._process
+        if process is not None and process.poll() is None and not self.files.is_held():
+            return WorkerState("running", stage="starting")
+        state = self.files.read()
+        if process is not None and process.returncode and state.state != "running":
+            return state if state.state == "failed" else WorkerState("failed", message=self._last_words())
+        return state
+
+    def _last_words(self) -> str:
+        lines = self.files.log.read_text(errors="replace").strip().splitlines()
+        return (lines[-1][:300] if lines else "") or STOPPED

@@ -1,0 +1,75 @@
+"""The named endpoints, for gradio_client and "Use via API": plain JSON in and out."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from flagging.ledger import LedgerUnavailable
+from model.weights import WeightsDamaged
+from ui.game import Game
+
+log = logging.getLogger("hoodwink")
+
+
+def add_endpoints(game: Game) -> None:
+    """Add /predict, /submit, /retract, /status, /rounds, /retrain and /rollback to the Blocks being built."""
+
+    def predict(strokes: list, request: gr.Request) -> dict:  # type: ignore[type-arg]
+        """What the served model sees in a drawing, without submitting it.
+
+        strokes: [[[x, y] or [x, y, ms], ...], ...] on a canvas of 280 x 280, y downwards. A one, for example:
+        [[[140, 60], [140, 220]]]. Gives prediction, confidence, ten probabilities, weights_id and round.
+        """
+        return _answered(lambda: game.predict(strokes, _token(request)))
+
+    def submit(strokes: list, label: int, request: gr.Request) -> dict:  # type: ignore[type-arg]
+        """Submit a drawing as an attempt: it is read by the served model and recorded.
+
+        strokes: as for /predict, for example [[[140, 60], [140, 220]]]; label: the digit you meant, 0 to 9, for
+        example 1. Gives the prediction, attempt_id, label, model_wrong, and fooling and threshold of this round.
+        """
+        return _answered(lambda: game.submit(strokes, label, _token(request)))
+
+    def retract(attempt_id: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
+        """Take back an attempt of your own, by the attempt_id that /submit gave. It then counts nowhere."""
+        return _answered(lambda: game.retract(attempt_id, _token(request)))
+
+    def status() -> dict:  # type: ignore[type-arg]
+        """The open round, the served weights, counts, how far a retraining is, and the last decision."""
+        return _answered(game.status)
+
+    def rounds() -> list:  # type: ignore[type-arg]
+        """Every closed round: decision and reason, model error rate with interval, clean accuracy before and after."""
+        return _answered(game.rounds)
+
+    def retrain(maintainer_token: str) -> dict:  # type: ignore[type-arg]
+        """Start a retraining now. Needs the maintainer token; gives /status after starting."""
+        return _answered(lambda: game.retrain(maintainer_token))
+
+    def rollback(maintainer_token: str, weights_id: str) -> dict:  # type: ignore[type-arg]
+        """Serve earlier weights again, for example "0123456789abcdef". Needs the maintainer token."""
+        return _answered(lambda: game.rollback(maintainer_token, weights_id))
+
+    for endpoint in (predict, submit, retract, status, rounds):
+        gr.api(endpoint, api_name=endpoint.__name__, concurrency_id="play", concurrency_limit=8)
+    for endpoint in (retrain, rollback):
+        gr.api(endpoint, api_name=endpoint.__name__, concurrency_id="maintain", concurrency_limit=1)
+
+
+def _token(request: gr.Request) -> str:
+    """Who calls: the token they send as a header, else their client's session.
+
+    A client that wants to be the same annotator tomorrow sends `X-Hoodwink-Annotator: <random text>`.
+    """
+    sent = request.headers.get("x-hoodwink-annotator")
+    return f"header:{sent}" if sent else f"session:{request.session_hash or hashlib.sha256().hexdigest()}"
+
+
+def _answered(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except (ValueError, LedgerUnavailable, WeightsDamaged) as error:
+        raise gr.Error(str(error), print_exception=False) from error

@@ -1,0 +1,255 @@
+// The game around the pen: live prediction, submitting, what happened, how the round goes.
+// Runs after sketchpad.js in the same function; `server` holds the Python functions of ui/draw.py.
+
+const $ = (selector) => element.querySelector(selector);
+const percent = (share) => (share >= 0.9995 || share < 0.0005 ? `${Math.round(share * 100)} %` : `${(share * 100).toFixed(share >= 0.1 ? 0 : 1)} %`);
+const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+
+// A private window may refuse to store anything; the game then lasts as long as the page.
+const memory = {};
+const kept = {
+  get: (name) => { try { return localStorage.getItem(name) ?? memory[name] ?? null; } catch { return memory[name] ?? null; } },
+  set: (name, value) => { memory[name] = String(value); try { localStorage.setItem(name, value); } catch { /* see above */ } },
+};
+
+let token = kept.get("hoodwink-annotator");
+if (!token) kept.set("hoodwink-annotator", (token = newId()));
+let tryId = newId();
+let lastAttempt = null;
+let streak = 0;
+
+// -- live prediction: one call in flight, then the newest drawing ----------------------------------------
+let asking = false;
+let waiting = false;
+let shownFor = null;
+
+async function ask() {
+  if (pad.isEmpty) return;
+  waiting = true;
+  if (asking) return;
+  asking = true;
+  while (waiting && !pad.isEmpty) {
+    waiting = false;
+    const asked = tryId;
+    let answer;
+    try {
+      answer = await server.look({ token, try_id: asked, strokes: pad.strokes });
+    } catch {
+      answer = { error: "The server cannot be reached. Your drawing stays here; it is asked again as you draw." };
+    }
+    if (asked !== tryId || pad.isEmpty) continue; // cleared meanwhile
+    if (answer.error) say(answer.error, "problem");
+    else show(answer);
+  }
+  asking = false;
+}
+
+function show(answer) {
+  if (answer.image) showImage($("#seen"), answer.image);
+  if (answer.prediction === undefined) return; // hidden until submission
+  const best = answer.prediction;
+  $("#prediction .digit").textContent = best;
+  $("#prediction .percent").textContent = percent(answer.probabilities[best]);
+  element.querySelectorAll(".bars li").forEach((bar, digit) => {
+    bar.style.setProperty("--share", answer.probabilities[digit]);
+    bar.classList.toggle("best", digit === best);
+    bar.querySelector(".value").textContent = percent(answer.probabilities[digit]);
+  });
+  if (answer.weights_id) $("#prediction").dataset.weightsId = answer.weights_id;
+  shownFor = tryId;
+}
+
+function showNothing() {
+  $("#prediction .digit").textContent = "–";
+  $("#prediction .percent").textContent = "";
+  element.querySelectorAll(".bars li").forEach((bar) => {
+    bar.style.setProperty("--share", 0);
+    bar.classList.remove("best");
+    bar.querySelector(".value").textContent = "";
+  });
+  const seen = $("#seen");
+  seen.getContext("2d").clearRect(0, 0, 28, 28);
+}
+
+function showImage(target, base64) {
+  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const image = new ImageData(28, 28);
+  bytes.forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
+  target.getContext("2d").putImageData(image, 0, 0);
+}
+
+pad.onstart = () => element.classList.add("drawing");
+pad.onchange = () => {
+  $("#undo").disabled = $("#clear").disabled = pad.isEmpty;
+  element.classList.toggle("empty", pad.isEmpty);
+  if (pad.isEmpty) showNothing();
+  else ask();
+};
+
+// A cleared drawing was a try of its own; what comes next is another.
+function startAnew() {
+  tryId = newId();
+  pad.clear();
+}
+
+// -- submitting ------------------------------------------------------------------------------------------
+let submitting = false;
+
+async function submit(label) {
+  if (submitting) return;
+  if (pad.isEmpty) return say("Draw a digit first, then say which one you meant.", "hint");
+  submitting = pad.locked = true;
+  element.classList.add("busy");
+  let result;
+  try {
+    result = await server.submit({ token, try_id: tryId, strokes: pad.strokes, label });
+  } catch {
+    result = { error: "The server cannot be reached, so this drawing is not saved. Tap the digit again." };
+  }
+  submitting = pad.locked = false;
+  element.classList.remove("busy");
+  if (result.error) return say(result.error, "problem");
+  lastAttempt = result;
+  streak = result.model_wrong ? streak + 1 : 0;
+  kept.set("hoodwink-best", Math.max(streak, Number(kept.get("hoodwink-best") ?? 0)));
+  sayOutcome(result);
+  showStreak();
+  showProgress(result);
+  startAnew();
+}
+
+function sayOutcome(result) {
+  const saw = `${result.prediction} (${percent(result.probabilities[result.prediction])})`;
+  const text = result.model_wrong
+    ? `You fooled it! It saw a ${saw}.`
+    : `Not fooled: it saw a ${saw}. ${result.probabilities[result.prediction] < 0.8 ? "Close, though!" : "Try something stranger."}`;
+  say(text, result.model_wrong ? "fooled" : "not-fooled", result);
+}
+
+function say(text, kind, attempt = null) {
+  const outcome = $("#outcome");
+  outcome.className = kind;
+  $("#outcome .text").textContent = text;
+  $("#retract").hidden = !attempt;
+  const shot = $("#shot");
+  shot.hidden = !attempt;
+  if (attempt) showImage(shot, attempt.image);
+  // Restart the little jump of the message.
+  outcome.style.animation = "none";
+  void outcome.offsetWidth;
+  outcome.style.animation = "";
+}
+
+$("#retract").addEventListener("click", async () => {
+  if (!lastAttempt) return;
+  let result;
+  try {
+    result = await server.retract({ token, attempt_id: lastAttempt.attempt_id });
+  } catch {
+    return say("The server cannot be reached; it was not taken back. Try again.", "problem", lastAttempt);
+  }
+  if (result.error) return say(result.error, "problem");
+  if (lastAttempt.model_wrong) streak = Math.max(0, streak - 1);
+  lastAttempt = null;
+  say("Taken back: that drawing no longer counts.", "hint");
+  showStreak();
+  showProgress(result);
+});
+
+function showStreak() {
+  const best = Number(kept.get("hoodwink-best") ?? 0);
+  $("#streak").textContent = best ? `streak ${streak} · best ${best}` : "";
+}
+
+// -- the round -------------------------------------------------------------------------------------------
+let promotion = null;
+let news = "";
+
+function showProgress(now) {
+  const box = document.getElementById("round-status");
+  if (!box) return;
+  const training = now.training ?? box.classList.contains("training");
+  const share = training ? (now.progress ?? 0) : Math.min(now.ready / now.threshold, 1);
+  box.querySelector("progress").value = share;
+  if (now.round !== undefined && now.stage !== undefined) box.querySelector(".round").textContent = `round ${now.round}`;
+  if (!training || now.progress !== undefined) {
+    box.querySelector(".count").textContent = training
+      ? `learning ${Math.round(share * 100)} %`
+      : `${now.ready} of ${now.threshold}`;
+  }
+  box.classList.toggle("training", Boolean(training));
+  box.title = training
+    ? "A new model is learning from the drawings; keep drawing."
+    : `${now.ready} of the ${now.threshold} fooling drawings that start the next retraining`;
+}
+
+async function refresh() {
+  let now;
+  try {
+    now = await server.status({});
+  } catch {
+    return;
+  }
+  if (now.error) return;
+  showProgress(now);
+  const last = now.last_decision;
+  if (promotion !== null && now.promotion !== promotion) announce(`A new model is playing now${learnt(last)}. Can you still fool it?`);
+  promotion = now.promotion;
+  const problem = now.problem ? `Retraining: ${now.problem}` : "";
+  if (problem !== news) $("#problem").textContent = news = problem;
+  $("#weights").textContent = `round ${now.round} · weights ${now.weights_id.slice(0, 8)}`;
+}
+
+function learnt(last) {
+  if (!last || last.decision === "rolled back") return last ? ": earlier weights are back" : "";
+  return last.training_drawings ? `: it learned from ${last.training_drawings} fooling drawing${last.training_drawings === 1 ? "" : "s"}` : "";
+}
+
+function announce(text) {
+  const banner = $("#news");
+  banner.textContent = text;
+  banner.classList.add("on");
+  setTimeout(() => banner.classList.remove("on"), 9000);
+}
+
+// -- buttons and keys ------------------------------------------------------------------------------------
+$("#undo").addEventListener("click", () => pad.undo());
+$("#clear").addEventListener("click", startAnew);
+$("#withdraw").addEventListener("click", async () => {
+  if (!confirm("Delete every drawing you made in this browser? Models that already learned from them stay as they are.")) return;
+  try {
+    const result = await server.withdraw({ token });
+    say(result.error ?? `${result.deleted} drawing${result.deleted === 1 ? "" : "s"} of yours deleted.`, result.error ? "problem" : "hint");
+    lastAttempt = null;
+    refresh();
+  } catch {
+    say("The server cannot be reached; nothing was deleted. Try again.", "problem");
+  }
+});
+for (let digit = 0; digit < 10; digit++) $(`#digit-${digit}`).addEventListener("click", () => submit(digit));
+
+window.hoodwinkKeys?.abort(); // a re-rendered component must not listen twice
+window.hoodwinkKeys = new AbortController();
+const isTyping = (target) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (canvas.offsetParent === null || isTyping(event.target) || event.altKey || event.repeat) return;
+    const withControl = event.ctrlKey || event.metaKey;
+    if (withControl && event.key.toLowerCase() === "z") pad.undo();
+    else if (withControl) return;
+    else if (/^[0-9]$/.test(event.key)) submit(Number(event.key));
+    else if (event.key === "Backspace") pad.undo();
+    else if (event.key === "Escape" || event.key === "Delete") startAnew();
+    else return;
+    event.preventDefault();
+  },
+  { signal: window.hoodwinkKeys.signal },
+);
+
+showNothing();
+showStreak();
+pad.changed();
+refresh();
+clearInterval(window.hoodwinkRefresh);
+window.hoodwinkRefresh = setInterval(() => { if (!document.hidden) refresh(); }, 1000);

@@ -1,0 +1,96 @@
+"""The Draw tab: the sketchpad, live prediction, submitting."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import gradio as gr
+
+from flagging.attempts import Refused
+from flagging.ledger import LedgerUnavailable
+from ui.game import Game, as_base64, checked_token, checked_try_id
+
+HERE = Path(__file__).parent
+
+
+def draw_tab(game: Game) -> gr.HTML:
+    """The sketchpad and all that is around it: one component of our own.
+
+    Gradio's Sketchpad swallows first strokes, does not clear twice and answers after 750 ms. Its server
+    functions can be called by anybody who can load the page, so each checks all it gets, and answers
+    {"error": sentence} instead of raising, which would reach the page as a bare "Internal Server Error".
+    """
+
+    async def look(data: Any) -> dict[str, Any]:
+        """The prediction for the drawing as it is now; the first one of a drawing makes it a try."""
+        try:
+            fields = _fields(data)
+            token, try_id = checked_token(fields.get("token")), checked_try_id(fields.get("try_id"))
+            answer = game.answer(fields.get("strokes"))
+            if not game.live:
+                return {"image": as_base64(answer)}
+            if not game.is_known_try(try_id):
+                await anyio.to_thread.run_sync(game.remember_try, answer, token, try_id)
+            return game.describe(answer) | {"image": as_base64(answer)}
+        except (ValueError, LedgerUnavailable) as error:
+            return {"error": str(error)}
+
+    def submit(data: Any) -> dict[str, Any]:
+        def record() -> dict[str, Any]:
+            fields = _fields(data)
+            token, try_id = checked_token(fields.get("token")), checked_try_id(fields.get("try_id"))
+            return game.submit(fields.get("strokes"), fields.get("label"), token, try_id)
+
+        return _or_error(record)
+
+    def retract(data: Any) -> dict[str, Any]:
+        return _or_error(lambda: game.retract(_fields(data).get("attempt_id"), checked_token(_fields(data).get("token"))))
+
+    def withdraw(data: Any) -> dict[str, Any]:
+        return _or_error(lambda: game.withdraw(checked_token(_fields(data).get("token"))))
+
+    def status(data: Any) -> dict[str, Any]:
+        return _or_error(game.status)
+
+    return gr.HTML(
+        html_template=_template(),
+        js_on_load="\n".join((HERE / name).read_text() for name in ("sketchpad.js", "draw.js")),
+        server_functions=[look, submit, retract, withdraw, status],
+        apply_default_css=False,
+        elem_id="draw",
+    )
+
+
+def header() -> gr.HTML:
+    """Name of the game and how the round goes; draw.js keeps it up to date."""
+    return gr.HTML(
+        '<div id="header"><h1 class="name">HOOD<span>WINK</span></h1>'
+        '<div id="round-status" role="status"><span class="round"></span>'
+        '<progress max="1" value="0" aria-label="Fooling drawings towards the next retraining"></progress>'
+        '<span class="count"></span></div></div>',
+        apply_default_css=False,
+    )
+
+
+def _template() -> str:
+    bars = "".join(
+        f'<li><span class="name">{d}</span><span class="bar"></span><span class="value"></span></li>' for d in range(10)
+    )
+    digits = "".join(
+        f'<button id="digit-{d}" type="button" aria-label="I drew a {d}">{d}</button>' for d in range(10)
+    )
+    return (HERE / "draw.html").read_text().replace("@bars", bars).replace("@digits", digits)
+
+
+def _fields(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise Refused("the page sent something unexpected; reload it")
+    return data
+
+
+def _or_error(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return work()
+    except (ValueError, LedgerUnavailable) as error:
+        return {"error": str(error)}

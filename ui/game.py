@@ -1,0 +1,245 @@
+"""What the page and the API do, as plain functions: JSON in, JSON out."""
+
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import re
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from flagging.attempts import Refused
+from flagging.callback import LedgerCallback
+from flagging.home import Home
+from flagging.ledger import LedgerUnavailable, OpenRound
+from model.served import Answer, ServedModel
+from model.weights import WeightsDamaged, install_shipped, load_weights
+from retrain.rounds import describe_round, roll_back
+from retrain.settings import RoundSettings
+from retrain.worker import Worker
+
+log = logging.getLogger("hoodwink")
+
+LOOK_EVERY_SECONDS = 0.5
+REMEMBERED_TRIES = 10_000
+_TRY_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
+
+
+class Game:
+    """One running Hoodwink: the served model, the ledger, and the worker that makes the next model.
+
+    live: show predictions while people draw. maintainer_token: opens retraining and rolling back.
+    """
+
+    def __init__(self, home: Home, settings: RoundSettings, *, live: bool, maintainer_token: str) -> None:
+        self.settings = settings
+        self.live = live
+        self._maintainer_token = maintainer_token
+        self._home = home
+        self.ledger = home.open_ledger(create=True)
+        self.ledger.start(install_shipped(home.weights))
+        promotion = self.ledger.served()
+        self.served = ServedModel(load_weights(home.weights, promotion.weights_id), promotion.number)
+        self.callback = LedgerCallback(self.served.answer, self.ledger)
+        self.worker = Worker(home)
+        self._open = self.ledger.open_round()
+        self._known_tries: OrderedDict[str, None] = OrderedDict()
+        self._known_tries_lock = threading.Lock()
+        self._problem = ""
+        self._tried_with: int | None = None  # fooling drawings there were when a retraining was last started
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
+
+    # -- what runs beside the requests ------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to watch for promotions and for rounds that are due."""
+        self._watcher.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._wake.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.look()
+            except (LedgerUnavailable, WeightsDamaged, OSError) as error:
+                # Drawing goes on with the weights in memory; the page shows what is wrong.
+                if str(error) != self._problem:
+                    log.error("%s", error)
+                self._problem = str(error)
+            self._wake.wait(LOOK_EVERY_SECONDS)
+            self._wake.clear()
+        self.ledger.close()
+
+    def look(self) -> None:
+        """Serve the newest promotion, and start a retraining if one is due."""
+        self._open = self.ledger.open_round()
+        if self._open.promotion != self.served.promotion:
+            self.served.swap(load_weights(self._home.weights, self._open.weights_id), self._open.promotion)
+            log.info("promotion %d: serving weights %s", self._open.promotion, self._open.weights_id)
+        self._problem = ""
+        due = self.settings.auto_retrain and self._open.ready >= self.settings.fooling_threshold
+        # After a failure the same drawings do not start it again; the next fooling drawing does.
+        if due and self._tried_with != self._open.fooling_total and self.worker.start(now=False):
+            self._tried_with = self._open.fooling_total
+
+    # -- drawing -----------------------------------------------------------------------------------------
+
+    def answer(self, strokes: object) -> Answer:
+        """The served model's answer. Raises StrokesRefused with a sentence."""
+        return self.served.answer(strokes)
+
+    def is_known_try(self, try_id: str) -> bool:
+        return try_id in self._known_tries
+
+    def remember_try(self, answer: Answer, token: str, try_id: str) -> None:
+        """Record, before the prediction is shown, that this drawing was shown one."""
+        self.ledger.record_try(try_id, self.ledger.annotator(token), answer.promotion)
+        with self._known_tries_lock:
+            self._known_tries[try_id] = None
+            while len(self._known_tries) > REMEMBERED_TRIES:
+                self._known_tries.popitem(last=False)
+
+    def predict(self, strokes: object, token: str) -> dict[str, Any]:
+        """For callers without a page: the prediction for a drawing; the same drawing again is the same try."""
+        if not self.live:
+            raise Refused("predictions are hidden until a drawing is submitted (HOODWINK_LIVE=0); use /submit")
+        answer = self.answer(strokes)
+        try_id = self._try_of_content(answer, token)
+        if not self.is_known_try(try_id):
+            self.remember_try(answer, token, try_id)
+        return self.describe(answer)
+
+    def describe(self, answer: Answer) -> dict[str, Any]:
+        return {
+            "prediction": answer.prediction,
+            "confidence": answer.confidence,
+            "probabilities": list(answer.probabilities),
+            "weights_id": answer.weights_id,
+            "round": self._open.number,
+        }
+
+    def submit(self, strokes: object, label: object, token: str, try_id: str | None = None) -> dict[str, Any]:
+        """Record an attempt. Raises ValueError or LedgerUnavailable with a sentence; then nothing was recorded."""
+        if try_id is None:
+            content = self._try_of_content(self.answer(strokes), token)
+            # A drawing sent twice without a try of its own is two attempts.
+            try_id = None if self.ledger.is_submitted(content) else content
+        attempt, answer = self.callback.submit(strokes, label, token, try_id)
+        now = self.ledger.open_round()
+        if attempt.model_wrong:
+            self._wake.set()
+        return self.describe(answer) | {
+            "prediction": attempt.prediction,
+            "confidence": attempt.probabilities[attempt.prediction],
+            "probabilities": attempt.probabilities,
+            "weights_id": attempt.weights_id,
+            "round": attempt.round,
+            "attempt_id": attempt.attempt_id,
+            "label": attempt.label,
+            "model_wrong": attempt.model_wrong,
+            "fooling": now.counts.fooling,
+            "ready": now.ready,
+            "threshold": self.settings.fooling_threshold,
+        }
+
+    def retract(self, attempt_id: object, token: str) -> dict[str, Any]:
+        if not isinstance(attempt_id, str):
+            raise Refused(f"attempt_id is {repr(attempt_id)[:60]}; send the one that /submit gave, a text")
+        attempt = self.ledger.retract(attempt_id, self.ledger.annotator(token))
+        now = self.ledger.open_round()
+        return {
+            "attempt_id": attempt.attempt_id,
+            "label": attempt.label,
+            "prediction": attempt.prediction,
+            "retracted": True,
+            "fooling": now.counts.fooling,
+            "ready": now.ready,
+            "threshold": self.settings.fooling_threshold,
+        }
+
+    def withdraw(self, token: str) -> dict[str, Any]:
+        """Really delete everything this annotator drew."""
+        deleted = self.ledger.withdraw(self.ledger.annotator(token))
+        with self._known_tries_lock:
+            self._known_tries.clear()
+        return {"deleted": deleted}
+
+    def _try_of_content(self, answer: Answer, token: str) -> str:
+        text = json.dumps([token, answer.strokes], separators=(",", ":"))
+        return f"content-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+    # -- rounds ------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        now: OpenRound = self.ledger.open_round()
+        worker = self.worker.state()
+        closed = self.ledger.last_closed_round()
+        return {
+            "round": now.number,
+            "weights_id": self.served.weights_id,
+            "promotion": self.served.promotion,
+            "tries": now.counts.tries,
+            "attempts": now.counts.attempts,
+            "fooling": now.counts.fooling,
+            "ready": now.ready,
+            "threshold": self.settings.fooling_threshold,
+            "training": worker.state == "running",
+            "stage": worker.stage,
+            "progress": worker.progress,
+            "problem": self._problem or worker.message,
+            "last_decision": describe_round(closed) if closed else None,
+        }
+
+    def rounds(self) -> list[dict[str, Any]]:
+        return [describe_round(closed) for closed in self.ledger.closed_rounds()]
+
+    def retrain(self, maintainer_token: object) -> dict[str, Any]:
+        """Start a retraining now, also below the threshold. Raises Refused without the token."""
+        self.check_maintainer(maintainer_token)
+        now = self.ledger.open_round()
+        if now.fooling_total == 0:
+            raise Refused("there is no fooling drawing yet; fool the model at least once before a retraining")
+        if not self.worker.start(now=True):
+            raise Refused("a retraining is running already; wait until it has ended")
+        self._tried_with = now.fooling_total
+        return self.status()
+
+    def rollback(self, maintainer_token: object, weights_id: object) -> dict[str, Any]:
+        """Serve earlier weights again. Raises Refused without the token or for weights never served."""
+        self.check_maintainer(maintainer_token)
+        if not isinstance(weights_id, str):
+            raise Refused(f"weights_id is {repr(weights_id)[:60]}; send one that /rounds lists, a text")
+        roll_back(self.ledger, self._home.weights, weights_id)
+        self.look()
+        return self.status()
+
+    def check_maintainer(self, token: object) -> None:
+        """Raises Refused unless this is the maintainer token; compared in constant time."""
+        if not isinstance(token, str) or not hmac.compare_digest(token.encode(), self._maintainer_token.encode()):
+            raise Refused("this needs the maintainer token; it is in the link printed when the app starts")
+
+
+def checked_token(token: object) -> str:
+    """The random token a browser keeps for its annotator."""
+    if not isinstance(token, str) or not 8 <= len(token) <= 200:
+        raise Refused("this browser sent no annotator token; reload the page")
+    return token
+
+
+def checked_try_id(try_id: object) -> str:
+    if not isinstance(try_id, str) or not _TRY_ID.fullmatch(try_id):
+        raise Refused("this drawing has no valid id; reload the page")
+    return try_id
+
+
+def as_base64(answer: Answer) -> str:
+    """The 784 pixels the model saw, row by row."""
+    return base64.b64encode(answer.image.tobytes()).decode()

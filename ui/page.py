@@ -1,0 +1,44 @@
+"""The whole page, put together from its tabs."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ui.api import add_endpoints
+from ui.draw import draw_tab, header
+from ui.game import Game
+from ui.maintain import maintain_tab
+from ui.rounds import rounds_tab
+
+HERE = Path(__file__).parent
+
+
+def build_page(game: Game) -> gr.Blocks:
+    with gr.Blocks(title="Hoodwink", analytics_enabled=False) as page:
+        header()
+        with gr.Tabs():
+            with gr.Tab("Draw", id="draw"):
+                draw_tab(game)
+            with gr.Tab("Rounds", id="rounds") as rounds:
+                rounds_tab(game, rounds)
+            with gr.Tab("Maintain", id="maintain") as maintain:
+                maintain_tab(game, page, maintain)
+        add_endpoints(game)
+    return page
+
+
+def launch_options() -> dict[str, Any]:
+    """What the page needs of Blocks.launch: its looks, no history, no files served."""
+    return {
+        # System fonts: the page needs nothing from elsewhere.
+        "theme": gr.themes.Base(
+            primary_hue="violet",
+            neutral_hue="slate",
+            font=["system-ui", "sans-serif"],
+            font_mono=["ui-monospace", "monospace"],
+        ),
+        "css": (HERE / "page.css").read_text(),
+        "footer_links": ["api"],
+        "run_history": False,
+    }

@@ -1,0 +1,125 @@
+// The pen: strokes on a canvas of 280 x 280 units, whatever its size on the screen.
+// Runs as the start of a gr.HTML component's js_on_load; `element` is the component.
+
+const UNITS = 280;
+const PEN_UNITS = 24; // model/strokes.py: a radius of 1.2 pixels of 10 units
+const MAX_POINTS = 9500; // the server takes 10,000
+const OUTSIDE = 279; // how far off the canvas a captured pen is still followed; the server takes 280
+
+const canvas = element.querySelector("#sketchpad canvas");
+const ink = canvas.getContext("2d");
+
+const pad = {
+  strokes: [],
+  locked: false,
+  onchange: () => {}, // the drawing changed
+  onstart: () => {}, // a pen touched the canvas
+  get isEmpty() {
+    return this.strokes.length === 0;
+  },
+  undo() {
+    if (this.locked || this.isEmpty) return;
+    this.strokes.pop();
+    this.changed();
+  },
+  clear() {
+    this.strokes = [];
+    pen.id = null;
+    this.changed();
+  },
+  changed() {
+    paint();
+    this.onchange();
+  },
+};
+
+const pen = { id: null, began: 0, points: 0 };
+
+function paint() {
+  const scale = canvas.width / UNITS;
+  ink.setTransform(scale, 0, 0, scale, 0, 0);
+  ink.clearRect(0, 0, UNITS, UNITS);
+  ink.strokeStyle = ink.fillStyle = getComputedStyle(canvas).color;
+  ink.lineWidth = PEN_UNITS;
+  ink.lineCap = ink.lineJoin = "round";
+  for (const stroke of pad.strokes) {
+    ink.beginPath();
+    ink.moveTo(stroke[0][0], stroke[0][1]);
+    // A line of no length draws its round cap: a dot.
+    for (const point of stroke.length > 1 ? stroke.slice(1) : stroke) ink.lineTo(point[0], point[1]);
+    ink.stroke();
+  }
+}
+
+// As many pixels as the screen really has, so that lines are crisp.
+function fit() {
+  const side = Math.max(1, Math.round(canvas.clientWidth * (window.devicePixelRatio || 1)));
+  if (canvas.width !== side) canvas.width = canvas.height = side;
+  paint();
+}
+
+function toUnits(event) {
+  const box = canvas.getBoundingClientRect();
+  const unit = (value) => Math.round(Math.min(Math.max(value, -OUTSIDE), UNITS + OUTSIDE) * 10) / 10;
+  return [
+    unit(((event.clientX - box.left) * UNITS) / box.width),
+    unit(((event.clientY - box.top) * UNITS) / box.height),
+  ];
+}
+
+function addPoint(event) {
+  const stroke = pad.strokes.at(-1);
+  const [x, y] = toUnits(event);
+  const last = stroke.at(-1);
+  if (last && Math.hypot(x - last[0], y - last[1]) < 0.5) return false;
+  if (pen.points >= MAX_POINTS) return false;
+  pen.points += 1;
+  stroke.push([x, y, Math.max(0, Math.round(event.timeStamp - pen.began))]);
+  return true;
+}
+
+canvas.addEventListener("pointerdown", (event) => {
+  // A second finger or a right click is not a pen.
+  if (pad.locked || pen.id !== null || !event.isPrimary || event.button !== 0) return;
+  event.preventDefault();
+  canvas.focus({ preventScroll: true });
+  pen.id = event.pointerId;
+  try {
+    canvas.setPointerCapture(event.pointerId);
+  } catch {
+    // The pointer is gone already (a very short tap); its point still counts.
+  }
+  if (pad.isEmpty) {
+    pen.began = event.timeStamp;
+    pen.points = 0;
+  }
+  pad.onstart();
+  pad.strokes.push([]);
+  addPoint(event);
+  if (pad.strokes.at(-1).length === 0) pad.strokes.pop();
+  pad.changed();
+});
+
+canvas.addEventListener("pointermove", (event) => {
+  if (event.pointerId !== pen.id || pad.isEmpty) return;
+  const between = event.getCoalescedEvents?.() ?? [];
+  let moved = false;
+  for (const step of between.length ? between : [event]) moved = addPoint(step) || moved;
+  if (moved) pad.changed();
+});
+
+for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+  canvas.addEventListener(end, (event) => {
+    if (event.pointerId === pen.id) pen.id = null;
+  });
+}
+// Some browsers scroll or select under a finger despite touch-action.
+for (const kind of ["touchstart", "touchmove"]) {
+  canvas.addEventListener(kind, (event) => event.preventDefault(), { passive: false });
+}
+canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+
+new ResizeObserver(fit).observe(canvas);
+// The ink's colour follows the theme.
+new MutationObserver(paint).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+fit();
