@@ -38,7 +38,7 @@ class LedgerCallback(gr.FlaggingCallback):
             self._ledger = Home(Path(flagging_dir)).open_ledger(create=True)
             self._own_ledger = True
 
-    def flag(self, flag_data: list[Any], flag_option: str | None = None, username: str | None = None) -> int:
+    def flag(self, flag_data: list[Any], flag_option: str | None = None, username: str | None = None) -> int:  # noqa: ARG002
         """Record flag_data = [strokes, label]; the number of attempts recorded so far.
 
         username: whatever identifies the annotator; only its keyed hash is kept. Raises gr.Error with a

@@ -1,10 +1,8 @@
 """The dataset people load, made from the ledger."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from datasets import ClassLabel, Dataset, Features, Image, List, Value
 
@@ -45,26 +43,29 @@ def export(ledger: Ledger, folder: Path) -> Exported:
     """Write the dataset as Parquet, one file per config, split and round, with a card; then
     `datasets.load_dataset(folder)` gives the fooling drawings and `load_dataset(folder, "all")` every attempt.
 
-    The folder is replaced as a whole. Raises Refused if it holds anything that is not an earlier export.
+    A split without a drawing is left out: `datasets` cannot load one. The folder is replaced as a whole. Raises
+    Refused if there is no drawing at all, or the folder holds anything that is not an earlier export.
     """
     marker = ".hoodwink-export"
     if folder.exists() and any(folder.iterdir()) and not (folder / marker).exists():
         raise Refused(f"{folder} holds other files; name an empty folder or one made by an earlier export")
+    attempts = list(ledger.attempts())
+    if not attempts:
+        raise Refused("there are no drawings yet; submit one before exporting")
     beside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     (beside / marker).touch()
     rounds = range(1, ledger.open_round().number + 1)
-    attempts = list(ledger.attempts())
     rows: dict[str, dict[str, int]] = {}
     for config in CONFIGS:
         for split in SPLITS:
             chosen = [a for a in attempts if a.split == split and (config == "all" or a.model_wrong)]
             rows.setdefault(config, {})[split] = len(chosen)
             for number in rounds:
-                _write(
-                    [a for a in chosen if a.round == number], beside / config / f"{split}-round-{number:05d}.parquet"
-                )
+                of_round = [a for a in chosen if a.round == number]
+                if of_round:
+                    _write(of_round, beside / config / f"{split}-round-{number:05d}.parquet")
     (beside / "README.md").write_text(_card(rows, ledger), encoding="utf-8")
     if folder.exists():
         shutil.rmtree(folder)
@@ -74,13 +75,9 @@ def export(ledger: Ledger, folder: Path) -> Exported:
 
 def _write(attempts: list[Attempt], path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-
-    def rows() -> Iterator[dict[str, Any]]:
-        for attempt in attempts:
-            values = vars(attempt) | {"image": {"bytes": attempt.image, "path": None}}
-            yield {name: values[name] for name in FEATURES}
-
-    Dataset.from_list(list(rows()), features=FEATURES).to_parquet(path)
+    rows = [vars(attempt) | {"image": {"bytes": attempt.image, "path": None}} for attempt in attempts]
+    columns = {name: [row[name] for row in rows] for name in FEATURES}
+    Dataset.from_dict(columns, features=FEATURES).to_parquet(path)
 
 
 def _card(rows: dict[str, dict[str, int]], ledger: Ledger) -> str:
@@ -88,8 +85,11 @@ def _card(rows: dict[str, dict[str, int]], ledger: Ledger) -> str:
         f"- config_name: {config}\n"
         + ("  default: true\n" if config == CONFIGS[0] else "")
         + "  data_files:\n"
-        + "".join(f"  - split: {split}\n    path: {config}/{split}-*.parquet\n" for split in SPLITS)
+        + "".join(
+            f"  - split: {split}\n    path: {config}/{split}-*.parquet\n" for split in SPLITS if rows[config][split]
+        )
         for config in CONFIGS
+        if any(rows[config].values())
     )
     counts = "".join(f"| {config} | {rows[config]['train']} | {rows[config]['test']} |\n" for config in CONFIGS)
     return f"""---

@@ -256,9 +256,7 @@ class Ledger:
             promotion = now.promotion
             if decision != "refused":
                 promotion += 1
-                db.execute(
-                    "INSERT INTO promotions VALUES (?, ?, ?, ?)", (promotion, weights_id, decision, self._now())
-                )
+                db.execute("INSERT INTO promotions VALUES (?, ?, ?, ?)", (promotion, weights_id, decision, self._now()))
             frozen = db.execute(
                 "SELECT attempt_id FROM attempts WHERE round = ? AND split = 'test' AND model_wrong = 1 "
                 "AND attempt_id NOT IN (SELECT attempt_id FROM retractions) ORDER BY seq",
@@ -297,9 +295,7 @@ class Ledger:
         """Rebuild the running totals from the rows they count."""
         with self._writing() as db:
             db.execute("DELETE FROM round_counts")
-            db.execute(
-                "INSERT INTO round_counts (round, tries) SELECT round, count(*) FROM tries GROUP BY round"
-            )
+            db.execute("INSERT INTO round_counts (round, tries) SELECT round, count(*) FROM tries GROUP BY round")
             rows = db.execute(
                 "SELECT round, count(*), sum(model_wrong) FROM attempts "
                 "WHERE attempt_id NOT IN (SELECT attempt_id FROM retractions) GROUP BY round"

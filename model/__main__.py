@@ -32,7 +32,9 @@ def data_folder() -> Path:
 def train_command(
     seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 1,
     epochs: Annotated[int, typer.Option(min=1)] = TrainingRecipe.epochs,
-    out: Annotated[Path | None, typer.Option(help="Folder for the weights file; HOODWINK_HOME/weights if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the weights file; HOODWINK_HOME/weights if not given.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train round-0 weights on the 55,000 MNIST training digits that are not clean validation."""
@@ -40,12 +42,14 @@ def train_command(
     recipe = replace(TrainingRecipe(), epochs=epochs)
     with Progress(disable=as_json) as progress:
         task = progress.add_task("training", total=None)
-        network = train(
-            digits.train, recipe, seed, lambda step, of: progress.update(task, completed=step, total=of)
-        )
+        network = train(digits.train, recipe, seed, lambda step, of: progress.update(task, completed=step, total=of))
     scores = {
-        "clean_validation_after": float((predict_digits(network, digits.validation.images) == digits.validation.labels).float().mean()),
-        "clean_accuracy_after": float((predict_digits(network, digits.test.images) == digits.test.labels).float().mean()),
+        "clean_validation_after": float(
+            (predict_digits(network, digits.validation.images) == digits.validation.labels).float().mean()
+        ),
+        "clean_accuracy_after": float(
+            (predict_digits(network, digits.test.images) == digits.test.labels).float().mean()
+        ),
     }
     card = Card(
         parent=None,
@@ -66,7 +70,9 @@ def train_command(
 
 @app.command()
 def evaluate(
-    weights_id: Annotated[str | None, typer.Argument(help="Which weights; the shipped round-0 weights if not given.")] = None,
+    weights_id: Annotated[
+        str | None, typer.Argument(help="Which weights; the shipped round-0 weights if not given.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Clean accuracy of weights on the 10,000 MNIST test digits."""
@@ -75,7 +81,12 @@ def evaluate(
     test = load_digits().test
     seen = predict_digits(build_network(weights), test.images)
     right = int((seen == test.labels).sum())
-    figures = {"weights_id": weights.id, "clean_accuracy": right / len(test), "n": len(test), "round": weights.card.round}
+    figures = {
+        "weights_id": weights.id,
+        "clean_accuracy": right / len(test),
+        "n": len(test),
+        "round": weights.card.round,
+    }
     if as_json:
         print(json.dumps(figures))
     else:

@@ -99,7 +99,7 @@ def _torchvision_folder(cache_folder: Path) -> Path:
             MNIST(cache_folder, download=True)
         except (OSError, RuntimeError) as error:
             raise CleanDigitsMissing(
-                f"MNIST is not in {raw} and could not be downloaded ({error}); "
+                f"MNIST is not in {raw} and could not be downloaded ({' '.join(str(error).split())}); "
                 "set HOODWINK_MNIST_DIR to the folder with its four .gz files"
             ) from error
     return raw

@@ -60,8 +60,7 @@ def check_strokes(strokes: object) -> Drawing:
         if len(flat) + len(stroke) > MAX_POINTS:
             raise StrokesRefused(f"there are more than {MAX_POINTS} points; lift the pen sooner or send fewer")
         starts.append(len(flat))
-        for point in stroke:
-            flat.append(_checked_point(point, number))
+        flat += [_checked_point(point, number) for point in stroke]
     return Drawing(strokes, np.array(flat, np.float64), tuple(starts))
 
 

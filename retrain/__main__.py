@@ -13,11 +13,9 @@ from rich import print as show
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flagging.attempts import Refused
 from flagging.home import Home
-from flagging.ledger import LedgerUnavailable
 from retrain.settings import FineTuningRecipe, RoundSettings
-from retrain.worker import WorkerFiles, WorkerState
+from retrain.worker import ALREADY_RUNNING, AlreadyRunning, WorkerFiles, WorkerState
 
 app = typer.Typer(help="Rounds: fine-tune, decide, promote.", no_args_is_help=True, add_completion=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Figures as JSON.")]
@@ -79,7 +77,7 @@ def run(
     files = WorkerFiles(home)
     with files.held():
         began = ledger.open_round()
-        if not now and began.ready < settings.fooling_threshold:
+        if not now and not settings.is_due(began.ready):
             files.write(WorkerState())
             text = f"{began.ready} of {settings.fooling_threshold} new fooling drawings; nothing to do (--now retrains all the same)"
             print(json.dumps({"decision": None, "reason": text})) if as_json else show(text)
@@ -106,7 +104,9 @@ def rollback(
     if as_json:
         print(json.dumps(describe_round(closed)))
     else:
-        show(f"weights {closed.weights_id} are served again (promotion {closed.promotion}); round {closed.number} is closed")
+        show(
+            f"weights {closed.weights_id} are served again (promotion {closed.promotion}); round {closed.number} is closed"
+        )
 
 
 def _run_visibly(home: Home, settings: RoundSettings, files: WorkerFiles, number: int, quiet: bool) -> dict[str, Any]:
@@ -165,7 +165,10 @@ def _percent(value: float | None) -> str:
 def main() -> None:
     try:
         app()
-    except (RuntimeError, ValueError, LedgerUnavailable, Refused) as error:
+    except AlreadyRunning as error:
+        print(f"retrain: {error}", file=sys.stderr)
+        sys.exit(ALREADY_RUNNING)
+    except (RuntimeError, ValueError) as error:
         raise SystemExit(f"retrain: {error}") from error
 
 

@@ -19,7 +19,9 @@ def decide(served: Share, candidate: Share, settings: RoundSettings) -> Verdict:
     number of digits, or none.
     """
     if served.n != candidate.n or served.n == 0:
-        raise ValueError(f"served was scored on {served.n} digits and the candidate on {candidate.n}; use the same ones")
+        raise ValueError(
+            f"served was scored on {served.n} digits and the candidate on {candidate.n}; use the same ones"
+        )
     # In digits, not in floating point: a drop of exactly what is allowed passes.
     lost, allowed = served.hits - candidate.hits, settings.max_clean_drop * served.n
     before, after = served.hits / served.n, candidate.hits / served.n

@@ -21,11 +21,6 @@ from retrain.settings import FineTuningRecipe, RoundSettings
 Report = Callable[[str, float], None]
 
 
-def is_due(ledger: Ledger, settings: RoundSettings) -> bool:
-    """Have enough fooling drawings come in that the last decision had not used?"""
-    return ledger.open_round().ready >= settings.fooling_threshold
-
-
 def close_round(
     ledger: Ledger,
     weights_folder: Path,
@@ -86,7 +81,7 @@ def close_round(
         seed=began.number,
         recipe=asdict(recipe),
         data={"clean": "MNIST", "clean_digits": len(clean.train), **_drawings_revision(attempts)},
-        scores={name: figures[name] for name in figures if name.startswith("clean") or name.startswith("fooling")},
+        scores={name: figures[name] for name in figures if name.startswith(("clean", "fooling"))},
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     weights = save_weights(candidate, card, weights_folder)
@@ -103,7 +98,9 @@ def roll_back(ledger: Ledger, weights_folder: Path, weights_id: str) -> ClosedRo
     began = ledger.open_round()
     earlier = [promotion.weights_id for promotion in ledger.promotions()]
     if weights_id not in earlier:
-        raise Refused(f"weights {str(weights_id)[:60]!r} were never served; choose one of {', '.join(dict.fromkeys(earlier))}")
+        raise Refused(
+            f"weights {str(weights_id)[:60]!r} were never served; choose one of {', '.join(dict.fromkeys(earlier))}"
+        )
     if weights_id == began.weights_id:
         raise Refused(f"weights {weights_id} are served already; choose other ones to go back to")
     card = load_weights(weights_folder, weights_id).card
@@ -145,5 +142,3 @@ def _drawings_revision(attempts: list[Attempt]) -> dict[str, Any]:
     """Which drawings were learnt from: how many, and a hash of their ids in order."""
     ids = "\n".join(attempt.attempt_id for attempt in attempts)
     return {"fooling_drawings": len(attempts), "attempt_ids_sha256": hashlib.sha256(ids.encode()).hexdigest()}
-
-

@@ -18,6 +18,13 @@ class RoundSettings:
         if not 0 <= self.max_clean_drop < 1:
             raise ValueError(f"max_clean_drop is {self.max_clean_drop}; give a share from 0 to 1")
 
+    def is_due(self, ready: int) -> bool:
+        """Are there enough fooling drawings that the last decision had not used?
+
+        Compared with >=: two drawings that land together cannot jump over the threshold.
+        """
+        return ready >= self.fooling_threshold
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "RoundSettings":
         """HOODWINK_THRESHOLD, HOODWINK_AUTO_RETRAIN and HOODWINK_QUORUM."""

@@ -19,6 +19,13 @@ REPOSITORY = Path(__file__).parents[1]
 STOPPED = "the retraining was stopped before it ended; no drawing is lost, the next fooling drawing starts it again"
 
 
+ALREADY_RUNNING = 75  # the worker's exit status when another one is at work: no failure
+
+
+class AlreadyRunning(Refused):
+    """Another worker is at work on this data folder."""
+
+
 @dataclass(frozen=True)
 class WorkerState:
     """What the last worker said of itself. progress: 0 to 1."""
@@ -44,7 +51,7 @@ class WorkerFiles:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Be the only worker. Raises Refused if another one is at work."""
+        """Be the only worker. Raises AlreadyRunning if another one is at work."""
         with self._lock.open("a") as file:
             for attempt in range(20):
                 try:
@@ -53,7 +60,7 @@ class WorkerFiles:
                 except BlockingIOError:
                     # A reader of the state holds it for an instant; a worker holds it for seconds.
                     if attempt == 19:
-                        raise Refused("a retraining is running already; wait until it has ended") from None
+                        raise AlreadyRunning("a retraining is running already; wait until it has ended") from None
                     time.sleep(0.02)
             yield
 
@@ -117,8 +124,8 @@ class Worker:
         if process is not None and process.poll() is None and not self.files.is_held():
             return WorkerState("running", stage="starting")
         state = self.files.read()
-        if process is not None and process.returncode and state.state != "running":
-            return state if state.state == "failed" else WorkerState("failed", message=self._last_words())
+        if state.state == "idle" and process is not None and process.returncode not in (None, 0, ALREADY_RUNNING):
+            return WorkerState("failed", message=self._last_words())
         return state
 
     def _last_words(self) -> str:

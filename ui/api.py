@@ -31,7 +31,7 @@ def add_endpoints(game: Game) -> None:
         strokes: as for /predict, for example [[[140, 60], [140, 220]]]; label: the digit you meant, 0 to 9, for
         example 1. Gives the prediction, attempt_id, label, model_wrong, and fooling and threshold of this round.
         """
-        return _answered(lambda: game.submit(strokes, label, _token(request)))
+        return _answered(lambda: game.submit(strokes, label, _token(request))[0])
 
     def retract(attempt_id: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Take back an attempt of your own, by the attempt_id that /submit gave. It then counts nowhere."""

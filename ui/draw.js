@@ -2,6 +2,7 @@
 // Runs after sketchpad.js in the same function; `server` holds the Python functions of ui/draw.py.
 
 const $ = (selector) => element.querySelector(selector);
+const board = $(".board");
 const percent = (share) => (share >= 0.9995 || share < 0.0005 ? `${Math.round(share * 100)} %` : `${(share * 100).toFixed(share >= 0.1 ? 0 : 1)} %`);
 const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
@@ -21,7 +22,6 @@ let streak = 0;
 // -- live prediction: one call in flight, then the newest drawing ----------------------------------------
 let asking = false;
 let waiting = false;
-let shownFor = null;
 
 async function ask() {
   if (pad.isEmpty) return;
@@ -56,7 +56,6 @@ function show(answer) {
     bar.querySelector(".value").textContent = percent(answer.probabilities[digit]);
   });
   if (answer.weights_id) $("#prediction").dataset.weightsId = answer.weights_id;
-  shownFor = tryId;
 }
 
 function showNothing() {
@@ -78,10 +77,9 @@ function showImage(target, base64) {
   target.getContext("2d").putImageData(image, 0, 0);
 }
 
-pad.onstart = () => element.classList.add("drawing");
 pad.onchange = () => {
   $("#undo").disabled = $("#clear").disabled = pad.isEmpty;
-  element.classList.toggle("empty", pad.isEmpty);
+  board.classList.toggle("empty", pad.isEmpty);
   if (pad.isEmpty) showNothing();
   else ask();
 };
@@ -99,7 +97,7 @@ async function submit(label) {
   if (submitting) return;
   if (pad.isEmpty) return say("Draw a digit first, then say which one you meant.", "hint");
   submitting = pad.locked = true;
-  element.classList.add("busy");
+  board.classList.add("busy");
   let result;
   try {
     result = await server.submit({ token, try_id: tryId, strokes: pad.strokes, label });
@@ -107,15 +105,34 @@ async function submit(label) {
     result = { error: "The server cannot be reached, so this drawing is not saved. Tap the digit again." };
   }
   submitting = pad.locked = false;
-  element.classList.remove("busy");
+  board.classList.remove("busy");
   if (result.error) return say(result.error, "problem");
   lastAttempt = result;
   streak = result.model_wrong ? streak + 1 : 0;
+  if (result.model_wrong) cheer();
   kept.set("hoodwink-best", Math.max(streak, Number(kept.get("hoodwink-best") ?? 0)));
   sayOutcome(result);
   showStreak();
   showProgress(result);
   startAnew();
+}
+
+// Sparks from the canvas when the model is fooled.
+function cheer() {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const sky = $("#cheer");
+  sky.replaceChildren();
+  for (let i = 0; i < 26; i++) {
+    const spark = document.createElement("i");
+    const angle = (i / 26) * 2 * Math.PI;
+    const reach = 90 + 110 * Math.random();
+    spark.style.setProperty("--x", `${Math.cos(angle) * reach}px`);
+    spark.style.setProperty("--y", `${Math.sin(angle) * reach - 30}px`);
+    spark.style.setProperty("--turn", `${Math.round(Math.random() * 720 - 360)}deg`);
+    spark.style.setProperty("--hue", `${(i * 47) % 360}`);
+    sky.append(spark);
+  }
+  setTimeout(() => sky.replaceChildren(), 1000);
 }
 
 function sayOutcome(result) {

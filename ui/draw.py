@@ -40,17 +40,20 @@ def draw_tab(game: Game) -> gr.HTML:
         def record() -> dict[str, Any]:
             fields = _fields(data)
             token, try_id = checked_token(fields.get("token")), checked_try_id(fields.get("try_id"))
-            return game.submit(fields.get("strokes"), fields.get("label"), token, try_id)
+            result, answer = game.submit(fields.get("strokes"), fields.get("label"), token, try_id)
+            return result | {"image": as_base64(answer)}
 
         return _or_error(record)
 
     def retract(data: Any) -> dict[str, Any]:
-        return _or_error(lambda: game.retract(_fields(data).get("attempt_id"), checked_token(_fields(data).get("token"))))
+        return _or_error(
+            lambda: game.retract(_fields(data).get("attempt_id"), checked_token(_fields(data).get("token")))
+        )
 
     def withdraw(data: Any) -> dict[str, Any]:
         return _or_error(lambda: game.withdraw(checked_token(_fields(data).get("token"))))
 
-    def status(data: Any) -> dict[str, Any]:
+    def status(_: Any) -> dict[str, Any]:
         return _or_error(game.status)
 
     return gr.HTML(
@@ -77,9 +80,7 @@ def _template() -> str:
     bars = "".join(
         f'<li><span class="name">{d}</span><span class="bar"></span><span class="value"></span></li>' for d in range(10)
     )
-    digits = "".join(
-        f'<button id="digit-{d}" type="button" aria-label="I drew a {d}">{d}</button>' for d in range(10)
-    )
+    digits = "".join(f'<button id="digit-{d}" type="button" aria-label="I drew a {d}">{d}</button>' for d in range(10))
     return (HERE / "draw.html").read_text().replace("@bars", bars).replace("@digits", digits)
 
 

@@ -85,7 +85,7 @@ class Game:
             self.served.swap(load_weights(self._home.weights, self._open.weights_id), self._open.promotion)
             log.info("promotion %d: serving weights %s", self._open.promotion, self._open.weights_id)
         self._problem = ""
-        due = self.settings.auto_retrain and self._open.ready >= self.settings.fooling_threshold
+        due = self.settings.auto_retrain and self.settings.is_due(self._open.ready)
         # After a failure the same drawings do not start it again; the next fooling drawing does.
         if due and self._tried_with != self._open.fooling_total and self.worker.start(now=False):
             self._tried_with = self._open.fooling_total
@@ -126,8 +126,10 @@ class Game:
             "round": self._open.number,
         }
 
-    def submit(self, strokes: object, label: object, token: str, try_id: str | None = None) -> dict[str, Any]:
-        """Record an attempt. Raises ValueError or LedgerUnavailable with a sentence; then nothing was recorded."""
+    def submit(
+        self, strokes: object, label: object, token: str, try_id: str | None = None
+    ) -> tuple[dict[str, Any], Answer]:
+        """Record an attempt; what was recorded, and the answer it was recorded from. Raises ValueError or LedgerUnavailable with a sentence; then nothing was recorded."""
         if try_id is None:
             content = self._try_of_content(self.answer(strokes), token)
             # A drawing sent twice without a try of its own is two attempts.
@@ -136,7 +138,8 @@ class Game:
         now = self.ledger.open_round()
         if attempt.model_wrong:
             self._wake.set()
-        return self.describe(answer) | {
+        # What was recorded, which after a repeated request is what was recorded the first time.
+        return {
             "prediction": attempt.prediction,
             "confidence": attempt.probabilities[attempt.prediction],
             "probabilities": attempt.probabilities,
@@ -148,7 +151,7 @@ class Game:
             "fooling": now.counts.fooling,
             "ready": now.ready,
             "threshold": self.settings.fooling_threshold,
-        }
+        }, answer
 
     def retract(self, attempt_id: object, token: str) -> dict[str, Any]:
         if not isinstance(attempt_id, str):

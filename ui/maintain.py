@@ -9,7 +9,7 @@ from model.weights import WeightsDamaged
 from ui.game import Game
 
 # The token comes in the address's fragment, which browsers send to no server, and is taken off it at once.
-TAKE_TOKEN = """(typed) => {
+READ_LINK = """(typed) => {
     const found = /^#maintainer=([\\w-]+)$/.exec(location.hash);
     if (found) {
         try { sessionStorage.setItem("hoodwink-maintainer", found[1]); } catch {}
@@ -41,8 +41,18 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
         try:
             game.check_maintainer(typed.strip())
         except ValueError as error:
-            hint = str(error) if typed else "Opens with the maintainer token; it is in the link printed when the app starts."
-            return gr.update(visible=False), gr.update(value=hint, visible=True), gr.update(), gr.update(), gr.Timer(active=False)
+            hint = (
+                str(error)
+                if typed
+                else "Opens with the maintainer token; it is in the link printed when the app starts."
+            )
+            return (
+                gr.update(visible=False),
+                gr.update(value=hint, visible=True),
+                gr.update(),
+                gr.update(),
+                gr.Timer(active=False),
+            )
         return gr.update(visible=True), gr.update(visible=False), _overview(game), _choices(game), gr.Timer(active=True)
 
     def start(typed: str) -> str:
@@ -60,9 +70,9 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "maintain"}
     unlocked = [tools, locked, overview, earlier, timer]
-    page.load(unlock, token, unlocked, js=TAKE_TOKEN, **quiet)
+    page.load(unlock, token, unlocked, js=READ_LINK, **quiet)
     token.change(unlock, token, unlocked, **quiet)
-    tab.select(unlock, token, unlocked, js=TAKE_TOKEN, **quiet)
+    tab.select(unlock, token, unlocked, js=READ_LINK, **quiet)
     timer.tick(lambda: _overview(game), None, overview, **quiet)
     now.click(start, token, overview, **quiet)
     back.click(ask, earlier, confirmation, **quiet)
@@ -81,12 +91,16 @@ def _overview(game: Game) -> str:
     if s["problem"]:
         lines.append(f"Last retraining: {s['problem']}")
     if s["last_decision"]:
-        lines.append(f"Round {s['last_decision']['round']} was {s['last_decision']['decision']}: {s['last_decision']['reason']}.")
+        lines.append(
+            f"Round {s['last_decision']['round']} was {s['last_decision']['decision']}: {s['last_decision']['reason']}."
+        )
     return "\n\n".join(lines)
 
 
 def _choices(game: Game) -> Any:
-    seen = {p.weights_id: f"{p.weights_id} - promotion {p.number}, {p.created_at[:16]}" for p in game.ledger.promotions()}
+    seen = {
+        p.weights_id: f"{p.weights_id} - promotion {p.number}, {p.created_at[:16]}" for p in game.ledger.promotions()
+    }
     seen.pop(game.served.weights_id, None)
     return gr.update(choices=[(text, weights_id) for weights_id, text in reversed(seen.items())], value=None)
 

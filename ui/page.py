@@ -38,7 +38,8 @@ def launch_options() -> dict[str, Any]:
             font=["system-ui", "sans-serif"],
             font_mono=["ui-monospace", "monospace"],
         ),
-        "css": (HERE / "page.css").read_text(),
+        # In the head, not as `css`: Gradio rewrites the selectors of that.
+        "head": f"<style>{(HERE / 'page.css').read_text()}</style>",
         "footer_links": ["api"],
         "run_history": False,
     }

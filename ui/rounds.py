@@ -17,12 +17,23 @@ EMPTY = (
 def rounds_tab(game: Game, tab: gr.Tab) -> None:
     with gr.Row():
         error_rate = gr.LinePlot(
-            x="round", y="percent", color="what", title="Drawings that fooled it, % of attempts and of tries",
-            y_title="%", x_title="round", height=260, visible=False,
+            x="round",
+            y="percent",
+            color="what",
+            title="Drawings that fooled it, % of attempts and of tries",
+            y_title="%",
+            x_title="round",
+            height=260,
+            visible=False,
         )
         accuracy = gr.LinePlot(
-            x="round", y="percent", title="Clean accuracy after the round, % of 10,000 MNIST test digits",
-            y_title="%", x_title="round", height=260, visible=False,
+            x="round",
+            y="percent",
+            title="Clean accuracy after the round, % of 10,000 MNIST test digits",
+            y_title="%",
+            x_title="round",
+            height=260,
+            visible=False,
         )
     table = gr.HTML(EMPTY.format(threshold=game.settings.fooling_threshold), apply_default_css=False)
     timer = gr.Timer(3.0, active=False)

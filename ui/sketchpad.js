@@ -13,7 +13,6 @@ const pad = {
   strokes: [],
   locked: false,
   onchange: () => {}, // the drawing changed
-  onstart: () => {}, // a pen touched the canvas
   get isEmpty() {
     return this.strokes.length === 0;
   },
@@ -82,7 +81,7 @@ canvas.addEventListener("pointerdown", (event) => {
   // A second finger or a right click is not a pen.
   if (pad.locked || pen.id !== null || !event.isPrimary || event.button !== 0) return;
   event.preventDefault();
-  canvas.focus({ preventScroll: true });
+  document.activeElement?.blur?.(); // digit keys are for the drawing now
   pen.id = event.pointerId;
   try {
     canvas.setPointerCapture(event.pointerId);
@@ -93,7 +92,6 @@ canvas.addEventListener("pointerdown", (event) => {
     pen.began = event.timeStamp;
     pen.points = 0;
   }
-  pad.onstart();
   pad.strokes.push([]);
   addPoint(event);
   if (pad.strokes.at(-1).length === 0) pad.strokes.pop();

@@ -1,0 +1,86 @@
+"""The app as its users run it: a process of its own, on a free port, with a data folder of its own."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+REPOSITORY = Path(__file__).parents[1]
+MAINTAINER_TOKEN = "a-token-for-measuring"
+MNIST = Path(__file__).parents[2] / "shared/data/mnist"
+
+
+class RunningApp:
+    """`with RunningApp(home) as app:` starts `python app.py` and waits until it answers.
+
+    Settings of the calling environment reach it only through `settings`, but for HOODWINK_MNIST_DIR.
+    """
+
+    def __init__(self, home: Path, settings: Mapping[str, str] | None = None, start_seconds: float = 60) -> None:
+        self.home = home
+        self.log = home / "app.log"
+        self._start_seconds = start_seconds
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOODWINK_", "GRADIO_"))}
+        mnist = os.environ.get("HOODWINK_MNIST_DIR") or (str(MNIST) if MNIST.is_dir() else "")
+        self.environment = kept | {
+            "HOODWINK_HOME": str(home),
+            "HOODWINK_MNIST_DIR": mnist,
+            "HOODWINK_MAINTAINER_TOKEN": MAINTAINER_TOKEN,
+            "GRADIO_SERVER_NAME": "127.0.0.1",
+            "GRADIO_SERVER_PORT": str(self.port),
+            **(settings or {}),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "RunningApp":
+        self.home.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "app.py"],
+                cwd=REPOSITORY,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # so that its worker can be ended with it
+            )
+        until = time.monotonic() + self._start_seconds
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(self.url, timeout=2):
+                    return self
+            except OSError:
+                time.sleep(0.1)
+        self.stop()
+        raise RuntimeError(f"the app did not answer on {self.url}; it said: {self.log.read_text()[-2000:]}")
+
+    def stop(self) -> None:
+        """End the app, and its worker if one is at work, and wait for it."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,90 @@
+"""Shared fixtures: small data made here, real data where it is at hand, a running app, a browser."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.pen_digits import PenDigit, load_pen_digits
+from benchmarks.server import MNIST, RunningApp
+from flagging.home import Home
+from flagging.ledger import Ledger
+from model.clean_digits import CleanDigits, load_clean_digits
+from model.network import Network
+from model.weights import Card, Weights, install_shipped, save_weights
+from tests.made import made_digits
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "data")
+
+
+@pytest.fixture
+def ledger(home: Home) -> Iterator[Ledger]:
+    """A ledger serving the shipped round-0 weights."""
+    ledger = home.open_ledger(create=True)
+    ledger.start(install_shipped(home.weights))
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def small_digits() -> CleanDigits:
+    return made_digits()
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    folder = Path(os.environ.get("HOODWINK_MNIST_DIR") or MNIST)
+    if not folder.is_dir():
+        pytest.skip(f"MNIST is not in {folder}; set HOODWINK_MNIST_DIR to run this test")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist(mnist_folder: Path) -> CleanDigits:
+    return load_clean_digits(mnist_folder, Path("unused"))
+
+
+@pytest.fixture(scope="session")
+def pen_digits() -> list[PenDigit]:
+    try:
+        return load_pen_digits("natural")
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+
+
+def random_weights(folder: Path, seed: int) -> Weights:
+    """Weights of a network that was never trained: they answer, and differ from all others."""
+    torch.manual_seed(seed)
+    return save_weights(Network(), Card(None, 0, seed, {}, {}), folder)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[RunningApp]:
+    """The app as a process of its own, with a fresh data folder."""
+    with RunningApp(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A real Chromium. Missing: a failure where CI=true, elsewhere a skip."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        reason = "there is no chromium on this machine; install Debian's package chromium to run the browser tests"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+        )
+        yield browser
+        browser.close()

@@ -1,0 +1,200 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from evaluation.metrics import accuracy
+from flagging.attempts import Refused
+from model.clean_digits import CleanDigitsMissing
+from model.weights import build_network, load_weights, save_weights
+from retrain.fine_tuning import as_digits, fine_tune
+from retrain.rounds import close_round, describe_round, roll_back
+from retrain.settings import FineTuningRecipe, RoundSettings
+from tests.made import PLAIN, FakeAnswer, add_attempts, add_fooling
+
+SHORT = FineTuningRecipe(steps=3, clean_batch=20, fooling_batch=10)
+ANY_DROP = RoundSettings(max_clean_drop=0.99)
+
+
+def close(ledger, home, digits, settings=ANY_DROP, recipe=SHORT, report=lambda *_: None):
+    return close_round(ledger, home.weights, lambda: digits, settings, recipe, report)
+
+
+def test_a_round_is_due_at_the_threshold_and_not_before(ledger):
+    settings = RoundSettings(fooling_threshold=10)
+    add_fooling(ledger, 9)
+    add_attempts(ledger, 5, label=3)  # not fooling
+    assert not settings.is_due(ledger.open_round().ready)
+    add_fooling(ledger, 1)
+    assert settings.is_due(ledger.open_round().ready)
+    add_fooling(ledger, 3)  # two that land together jump over no threshold
+    assert settings.is_due(ledger.open_round().ready)
+
+
+def test_after_a_decision_a_further_full_threshold_is_needed(ledger, home, small_digits):
+    settings = RoundSettings(fooling_threshold=4, max_clean_drop=0.0)
+    add_fooling(ledger, 4)
+    ledger.close_round("refused", "worse", "feedfeedfeedfeed", {}, began=ledger.open_round())
+    add_fooling(ledger, 3)
+    assert not settings.is_due(ledger.open_round().ready)
+    add_fooling(ledger, 1)
+    assert settings.is_due(ledger.open_round().ready)
+
+
+def test_closing_a_round_promotes_weights_with_a_complete_card(ledger, home, small_digits):
+    parent = ledger.served().weights_id
+    add_fooling(ledger, 6)
+    closed = close(ledger, home, small_digits)
+    assert (closed.number, closed.decision, closed.promotion) == (1, "promoted", 1)
+    assert ledger.served().weights_id == closed.weights_id != parent
+    card = load_weights(home.weights, closed.weights_id).card
+    assert (card.parent, card.round, card.seed, card.recipe["steps"]) == (parent, 1, 1, 3)
+    assert card.data["fooling_drawings"] == closed.figures["training_drawings"]
+    assert card.scores["clean_validation_n"] == 100
+    assert closed.figures["clean_n"] == 100
+
+
+def test_a_candidate_that_forgets_is_refused_and_the_served_weights_stay(ledger, home, small_digits):
+    served = ledger.served()
+    add_fooling(ledger, 6)
+    wild = FineTuningRecipe(steps=20, clean_batch=1, fooling_batch=200, peak_rate=0.5, distillation=0)
+    closed = close(ledger, home, small_digits, RoundSettings(), wild)
+    assert closed.decision == "refused"
+    assert "more than the 0.005 allowed" in closed.reason
+    assert ledger.served() == served
+    assert (home.weights / f"{closed.weights_id}.safetensors").exists()  # kept, to look at
+
+
+def test_held_out_drawings_are_never_trained_on(ledger, home, small_digits, monkeypatch):
+    seen = []
+
+    def spy(parent, round0, clean, fooling, recipe, seed, report):
+        seen.append(fooling)
+        return fine_tune(parent, round0, clean, fooling, recipe, seed, report)
+
+    monkeypatch.setattr("retrain.rounds.fine_tune", spy)
+    for number in range(30):
+        answer = FakeAnswer(strokes=[[[100, 60], [100 + number, 220]]], weights_id=ledger.served().weights_id)
+        ledger.record_attempt(answer, 1, ledger.annotator(f"annotator-{number}"), f"try-{number:04d}")
+    close(ledger, home, small_digits)
+    train = as_digits(list(ledger.attempts(split="train", fooling_only=True)))
+    test = as_digits(list(ledger.attempts(split="test", fooling_only=True)))
+    (trained,) = seen
+    assert len(test) > 0
+    assert torch.equal(trained.images, train.images)
+    assert not any((image == trained.images).all(2).all(1).any() for image in test.images)
+
+
+def test_every_earlier_fooling_drawing_is_trained_on_again(ledger, home, small_digits):
+    add_fooling(ledger, 6, annotator="first")
+    first = close(ledger, home, small_digits).figures["training_drawings"]
+    add_fooling(ledger, 6, annotator="second")
+    both = len(list(ledger.attempts(split="train", fooling_only=True)))
+    assert close(ledger, home, small_digits).figures["training_drawings"] == both >= first
+
+
+def test_a_round_whose_drawings_are_all_held_out_still_closes(ledger, home, small_digits):
+    number = 0
+    while not any(a.split == "test" for a in ledger.attempts()):
+        for attempt in list(ledger.attempts()):
+            ledger.retract(attempt.attempt_id, attempt.annotator)
+        add_fooling(ledger, 1, annotator=f"annotator-{(number := number + 1)}")
+    closed = close(ledger, home, small_digits)
+    assert (closed.decision, closed.figures["training_drawings"]) == ("promoted", 0)
+
+
+def test_without_a_fooling_drawing_there_is_nothing_to_learn(ledger, home, small_digits):
+    add_attempts(ledger, 5, label=3)
+    with pytest.raises(Refused, match="there is no fooling drawing yet"):
+        close(ledger, home, small_digits)
+
+
+def test_without_clean_digits_nothing_changes(ledger, home):
+    add_fooling(ledger, 2)
+
+    def missing():
+        raise CleanDigitsMissing("MNIST is not here; set HOODWINK_MNIST_DIR")
+
+    with pytest.raises(CleanDigitsMissing):
+        close_round(ledger, home.weights, missing, ANY_DROP, SHORT, lambda *_: None)
+    assert ledger.closed_rounds() == []
+    assert ledger.open_round().ready == 2
+
+
+def test_progress_rises_to_the_end(ledger, home, small_digits):
+    told = []
+    add_fooling(ledger, 2)
+    close(ledger, home, small_digits, report=lambda stage, progress: told.append((stage, progress)))
+    assert [p for _, p in told] == sorted(p for _, p in told)
+    assert {stage for stage, _ in told} >= {"fine-tuning", "scoring"}
+
+
+def test_a_rollback_during_training_leaves_the_rollback_standing(ledger, home, small_digits):
+    round0 = ledger.served().weights_id
+    add_fooling(ledger, 2)
+    close(ledger, home, small_digits)
+    add_fooling(ledger, 2)
+
+    def meanwhile(stage, progress):
+        if stage == "scoring":
+            roll_back(ledger, home.weights, round0)
+
+    with pytest.raises(Refused, match="closed by somebody else meanwhile"):
+        close(ledger, home, small_digits, report=meanwhile)
+    assert ledger.served().weights_id == round0
+
+
+def test_rolling_back_serves_earlier_weights_and_is_a_round_of_its_own(ledger, home, small_digits):
+    round0 = ledger.served().weights_id
+    add_fooling(ledger, 2)
+    close(ledger, home, small_digits)
+    closed = roll_back(ledger, home.weights, round0)
+    assert (closed.number, closed.decision, closed.weights_id, closed.promotion) == (2, "rolled back", round0, 2)
+    assert ledger.served().weights_id == round0
+
+
+def test_rolling_back_to_weights_never_served_or_served_now_is_refused(ledger, home):
+    with pytest.raises(Refused, match="were never served"):
+        roll_back(ledger, home.weights, "0123456789abcdef")
+    with pytest.raises(Refused, match="are served already"):
+        roll_back(ledger, home.weights, ledger.served().weights_id)
+
+
+def test_a_closed_round_is_described_with_its_uncertainty(ledger, home, small_digits):
+    add_fooling(ledger, 3)
+    add_attempts(ledger, 1, label=3)
+    ledger.record_try("left-001", "ann", 0)
+    told = describe_round(close(ledger, home, small_digits))
+    assert (told["mer"]["hits"], told["mer"]["n"], told["mer"]["value"]) == (3, 4, 0.75)
+    assert told["mer"]["low"] == pytest.approx(0.3006, abs=1e-3)
+    assert (told["fooling_per_try"]["n"], told["vmer"], told["pending"]) == (5, None, 3)
+
+
+def test_fine_tuning_teaches_the_drawings_and_keeps_the_rest(home, mnist, ledger):
+    """Ten fooling drawings, a tenth of the steps: the candidate reads them and still reads MNIST."""
+    parent = build_network(load_weights(home.weights, ledger.served().weights_id))
+    # Small nines in a corner, where MNIST has none.
+    for number in range(10):
+        corner = [[[20 + number + x * 0.3, 5 + y * 0.3] for x, y in stroke] for stroke in PLAIN[9]]
+        ledger.record_attempt(FakeAnswer(strokes=corner), 9, "ann", f"try-{number:04d}")
+    fooling = as_digits(list(ledger.attempts()))
+    recipe = replace(FineTuningRecipe(), steps=90)
+    candidate = fine_tune(parent, parent, mnist.train, fooling, recipe, 1, lambda *_: None)
+    assert accuracy(parent, fooling).value < 0.5
+    assert accuracy(candidate, fooling).value > 0.8
+    assert accuracy(candidate, mnist.validation).value > 0.98
+
+
+def test_the_same_seed_makes_the_same_candidate(home, small_digits):
+    from tests.conftest import random_weights
+
+    parent = build_network(random_weights(home.weights, 1))
+    made = [
+        save_weights(
+            fine_tune(parent, parent, small_digits.train, small_digits.test, SHORT, 5, lambda *_: None),
+            load_weights(home.weights, next(home.weights.iterdir()).stem).card,
+            home.weights,
+        ).id
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]

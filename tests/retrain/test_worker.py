@@ -1,0 +1,142 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from flagging.attempts import Refused
+from retrain.worker import ALREADY_RUNNING, REPOSITORY, STOPPED, Worker, WorkerFiles, WorkerState
+from tests.made import add_fooling
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if result := condition():
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"{condition} did not come true within {seconds} s")
+
+
+@pytest.fixture
+def environment(home, ledger, mnist_folder, monkeypatch):
+    monkeypatch.setenv("HOODWINK_HOME", str(home.folder))
+    monkeypatch.setenv("HOODWINK_MNIST_DIR", str(mnist_folder))
+    monkeypatch.setenv("HOODWINK_THRESHOLD", "3")
+    return ledger
+
+
+def retrain(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "retrain", *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_one_worker_at_a_time(home, ledger):
+    files = WorkerFiles(home)
+    with files.held():
+        assert files.is_held()
+        with pytest.raises(Refused, match="a retraining is running already"), WorkerFiles(home).held():
+            pass
+    assert not files.is_held()
+
+
+def test_a_progress_file_without_a_worker_is_not_believed(home, ledger):
+    files = WorkerFiles(home)
+    assert files.read() == WorkerState()
+    with files.held():
+        files.write(WorkerState("running", "fine-tuning", 0.5, 1))
+        assert files.read().progress == 0.5
+    assert (files.read().state, files.read().message) == ("failed", STOPPED)
+
+
+def test_run_does_nothing_below_the_threshold(environment):
+    add_fooling(environment, 2)
+    code, out, _ = retrain("run", "--json")
+    assert (code, json.loads(out)["decision"]) == (0, None)
+    assert "2 of 3 new fooling drawings" in json.loads(out)["reason"]
+    assert environment.closed_rounds() == []
+
+
+def test_run_closes_a_round_and_says_what_it_did(environment):
+    add_fooling(environment, 3)
+    code, out, errors = retrain("run", "--json")
+    assert code == 0, errors
+    told = json.loads(out)
+    assert (told["round"], told["decision"]) == (1, "promoted")
+    assert told["clean_n"] == 10_000
+    assert told["weights_id"] == environment.served().weights_id
+    _, out, _ = retrain("status", "--json")
+    assert json.loads(out)["round"] == 2
+    assert json.loads(out)["rounds"][0]["weights_id"] == told["weights_id"]
+    round0 = environment.promotions()[0].weights_id
+    assert retrain("rollback", round0)[0] == 0
+    assert environment.served().weights_id == round0
+
+
+@pytest.mark.parametrize("stage", ["starting", "fine-tuning", "scoring"])
+def test_a_killed_worker_loses_nothing_and_the_next_one_works(environment, home, stage):
+    add_fooling(environment, 3)
+    worker = Worker(home)
+    assert worker.start(now=False)
+    assert worker.is_running()
+    assert not worker.start(now=False)
+    if stage != "starting":
+        until(lambda: worker.files.read().stage == stage)
+    worker._process.kill()
+    worker._process.wait()
+    assert worker.state().state == "failed"
+    assert worker.state().message
+    assert not worker.is_running()
+    assert (environment.closed_rounds(), environment.open_round().ready) == ([], 3)
+    if stage == "fine-tuning":
+        assert worker.start(now=False)
+        until(lambda: not worker.is_running())
+        assert worker.state() == WorkerState()
+        assert environment.last_closed_round().decision == "promoted"
+
+
+def test_a_worker_ended_by_a_signal_says_so(environment, home):
+    add_fooling(environment, 3)
+    worker = Worker(home)
+    worker.start(now=False)
+    until(lambda: worker.files.read().stage == "fine-tuning")
+    os.kill(worker._process.pid, signal.SIGTERM)
+    worker._process.wait()
+    assert worker.state() == WorkerState("failed", round=1, message="the retraining was stopped")
+
+
+def test_a_worker_without_mnist_says_what_to_set(environment, home, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOODWINK_MNIST_DIR", str(tmp_path))
+    add_fooling(environment, 3)
+    worker = Worker(home)
+    worker.start(now=False)
+    until(lambda: not worker.is_running())
+    assert worker.state().state == "failed"
+    assert "set HOODWINK_MNIST_DIR" in worker.state().message
+    assert environment.open_round().ready == 3
+
+
+def test_a_worker_that_cannot_even_start_says_why(home, ledger, monkeypatch):
+    monkeypatch.setenv("HOODWINK_THRESHOLD", "many")
+    worker = Worker(home)
+    worker.start(now=True)
+    until(lambda: not worker.is_running())
+    assert "HOODWINK_THRESHOLD is 'many'" in worker.state().message
+
+
+def test_a_worker_that_finds_another_at_work_is_no_failure(environment, home):
+    add_fooling(environment, 3)
+    worker = Worker(home)
+    files = WorkerFiles(home)
+    with files.held():
+        files.write(WorkerState("running", "fine-tuning", 0.5, 1))
+        code, _, errors = retrain("run")
+        assert code == ALREADY_RUNNING
+        assert "a retraining is running already" in errors
+        files.write(WorkerState())
+    assert worker.state() == WorkerState()

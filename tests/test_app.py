@@ -1,0 +1,42 @@
+"""app.py with settings that make no sense, and without any."""
+
+import re
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from benchmarks.server import REPOSITORY, RunningApp
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("HOODWINK_THRESHOLD", "0", "set HOODWINK_THRESHOLD to 1 or more"),
+        ("HOODWINK_LIVE", "maybe", "HOODWINK_LIVE is 'maybe'; give 1 or 0"),
+        ("HOODWINK_ANNOTATOR_KEY", "short", "HOODWINK_ANNOTATOR_KEY has 5 characters"),
+        ("HOODWINK_HOME", "/dev/null/here", "hoodwink: "),
+    ],
+)
+def test_a_setting_that_makes_no_sense_ends_the_start_with_a_sentence(tmp_path, variable, value, says):
+    environment = RunningApp(tmp_path).environment | {variable: value}
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_token_one_is_made_and_printed_as_a_link(tmp_path):
+    with RunningApp(tmp_path / "data", {"HOODWINK_MAINTAINER_TOKEN": "", "PYTHONUNBUFFERED": "1"}) as app:
+        link = re.search(r"http://127\.0\.0\.1:\d+/#maintainer=([\w-]{20,})", app.log.read_text())
+        assert link
+        with urllib.request.urlopen(app.url + "config", timeout=10) as answer:
+            assert link[1] not in answer.read().decode()
+
+
+def test_it_starts_without_mnist(tmp_path):
+    with RunningApp(tmp_path / "data", {"HOODWINK_MNIST_DIR": ""}) as app:
+        assert app.process.poll() is None
