@@ -17,6 +17,25 @@ MAINTAINER_TOKEN = "a-token-for-measuring"
 MNIST = Path(__file__).parents[2] / "shared/data/mnist"
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_until_it_answers(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Raises RuntimeError if the process ends, or `seconds` pass, before the address answers."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"nothing answered on {url}")
+
+
 class RunningApp:
     """`with RunningApp(home) as app:` starts `python app.py` and waits until it answers.
 
@@ -27,9 +46,7 @@ class RunningApp:
         self.home = home
         self.log = home / "app.log"
         self._start_seconds = start_seconds
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOODWINK_", "GRADIO_"))}
         mnist = os.environ.get("HOODWINK_MNIST_DIR") or (str(MNIST) if MNIST.is_dir() else "")
@@ -54,17 +71,12 @@ class RunningApp:
                 stderr=log,
                 start_new_session=True,  # so that its worker can be ended with it
             )
-        until = time.monotonic() + self._start_seconds
-        while time.monotonic() < until:
-            if self.process.poll() is not None:
-                break
-            try:
-                with urllib.request.urlopen(self.url, timeout=2):
-                    return self
-            except OSError:
-                time.sleep(0.1)
-        self.stop()
-        raise RuntimeError(f"the app did not answer on {self.url}; it said: {self.log.read_text()[-2000:]}")
+        try:
+            wait_until_it_answers(self.url, self.process, self._start_seconds)
+        except RuntimeError as error:
+            self.stop()
+            raise RuntimeError(f"{error}; it said: {self.log.read_text()[-2000:]}") from error
+        return self
 
     def stop(self) -> None:
         """End the app, and its worker if one is at work, and wait for it."""

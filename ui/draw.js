@@ -19,6 +19,13 @@ let tryId = newId();
 let lastAttempt = null;
 let streak = 0;
 
+// Call a Python function. Gradio's own caller swallows a lost connection and answers nothing.
+async function call(name, data) {
+  const answer = await server[name](data);
+  if (answer === undefined || answer === null) throw new Error("no answer");
+  return answer;
+}
+
 // -- live prediction: one call in flight, then the newest drawing ----------------------------------------
 let asking = false;
 let waiting = false;
@@ -33,7 +40,7 @@ async function ask() {
     const asked = tryId;
     let answer;
     try {
-      answer = await server.look({ token, try_id: asked, strokes: pad.strokes });
+      answer = await call("look", { token, try_id: asked, strokes: pad.strokes });
     } catch {
       answer = { error: "The server cannot be reached. Your drawing stays here; it is asked again as you draw." };
     }
@@ -100,7 +107,7 @@ async function submit(label) {
   board.classList.add("busy");
   let result;
   try {
-    result = await server.submit({ token, try_id: tryId, strokes: pad.strokes, label });
+    result = await call("submit", { token, try_id: tryId, strokes: pad.strokes, label });
   } catch {
     result = { error: "The server cannot be reached, so this drawing is not saved. Tap the digit again." };
   }
@@ -161,7 +168,7 @@ $("#retract").addEventListener("click", async () => {
   if (!lastAttempt) return;
   let result;
   try {
-    result = await server.retract({ token, attempt_id: lastAttempt.attempt_id });
+    result = await call("retract", { token, attempt_id: lastAttempt.attempt_id });
   } catch {
     return say("The server cannot be reached; it was not taken back. Try again.", "problem", lastAttempt);
   }
@@ -203,7 +210,7 @@ function showProgress(now) {
 async function refresh() {
   let now;
   try {
-    now = await server.status({});
+    now = await call("status", {});
   } catch {
     return;
   }
@@ -235,7 +242,7 @@ $("#clear").addEventListener("click", startAnew);
 $("#withdraw").addEventListener("click", async () => {
   if (!confirm("Delete every drawing you made in this browser? Models that already learned from them stay as they are.")) return;
   try {
-    const result = await server.withdraw({ token });
+    const result = await call("withdraw", { token });
     say(result.error ?? `${result.deleted} drawing${result.deleted === 1 ? "" : "s"} of yours deleted.`, result.error ? "problem" : "hint");
     lastAttempt = null;
     refresh();

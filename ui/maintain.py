@@ -8,6 +8,8 @@ from flagging.ledger import LedgerUnavailable
 from model.weights import WeightsDamaged
 from ui.game import Game
 
+LOCKED = "Opens with the maintainer token; it is in the link printed when the app starts."
+
 # The token comes in the address's fragment, which browsers send to no server, and is taken off it at once.
 READ_LINK = """(typed) => {
     const found = /^#maintainer=([\\w-]+)$/.exec(location.hash);
@@ -24,36 +26,41 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
     token = gr.Textbox(
         label="Maintainer token", type="password", placeholder="in the link printed when the app starts", max_lines=1
     )
-    locked = gr.Markdown("Opens with the maintainer token.")
+    locked = gr.Markdown(LOCKED)
     with gr.Column(visible=False) as tools:
         overview = gr.Markdown()
-        now = gr.Button("Retrain now", variant="primary")
-        with gr.Row(equal_height=True):
-            earlier = gr.Dropdown(label="Go back to earlier weights", choices=[], interactive=True)
-            back = gr.Button("Roll back ...")
+        with gr.Row():
+            now = gr.Button("Retrain now", variant="primary", scale=0, min_width=220)
+        earlier = gr.Radio(label="Go back to earlier weights", choices=[], visible=False)
+        back = gr.Button("Roll back ...", visible=False)
         with gr.Row(visible=False) as confirmation:
             gr.Markdown("Everybody who draws gets these weights at once, and the open round is closed. Go back?")
-            yes = gr.Button("Yes, serve them again", variant="stop")
-            no = gr.Button("No")
+            yes = gr.Button("Yes, serve them again", variant="stop", scale=0, min_width=220)
+            no = gr.Button("No", scale=0, min_width=100)
     timer = gr.Timer(2.0, active=False)
+    listed = gr.State(-1)  # the promotion the list of earlier weights was made for
 
     def unlock(typed: str) -> tuple[Any, ...]:
         try:
             game.check_maintainer(typed.strip())
         except ValueError as error:
-            hint = (
-                str(error)
-                if typed
-                else "Opens with the maintainer token; it is in the link printed when the app starts."
-            )
-            return (
-                gr.update(visible=False),
-                gr.update(value=hint, visible=True),
-                gr.update(),
-                gr.update(),
-                gr.Timer(active=False),
-            )
-        return gr.update(visible=True), gr.update(visible=False), _overview(game), _choices(game), gr.Timer(active=True)
+            hint = gr.update(value=str(error) if typed else LOCKED, visible=True)
+            return gr.update(visible=False), hint, gr.update(visible=True), gr.Timer(active=False), *[gr.skip()] * 4
+        return (
+            gr.update(visible=True),
+            gr.update(visible=False),
+            gr.update(visible=False),
+            gr.Timer(active=True),
+            *follow(-1),
+        )
+
+    def follow(promotion: int) -> tuple[Any, ...]:
+        newest = game.ledger.served().number
+        if newest == promotion:  # the list is left alone: somebody may be choosing from it
+            return _overview(game), gr.skip(), gr.skip(), newest
+        choices = _earlier_weights(game)
+        shown = gr.update(visible=bool(choices))
+        return _overview(game), gr.update(choices=choices, value=None, visible=bool(choices)), shown, newest
 
     def start(typed: str) -> str:
         _or_message(lambda: game.retrain(typed.strip()))
@@ -61,7 +68,7 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
 
     def roll(typed: str, weights_id: str | None) -> tuple[Any, ...]:
         _or_message(lambda: game.rollback(typed.strip(), weights_id))
-        return gr.update(visible=False), _overview(game), _choices(game)
+        return gr.update(visible=False), *follow(-1)
 
     def ask(weights_id: str | None) -> Any:
         if not weights_id:
@@ -69,15 +76,15 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
         return gr.update(visible=True)
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "maintain"}
-    unlocked = [tools, locked, overview, earlier, timer]
-    page.load(unlock, token, unlocked, js=READ_LINK, **quiet)
-    token.change(unlock, token, unlocked, **quiet)
-    tab.select(unlock, token, unlocked, js=READ_LINK, **quiet)
-    timer.tick(lambda: _overview(game), None, overview, **quiet)
+    followed = [overview, earlier, back, listed]
+    page.load(None, token, token, js=READ_LINK, api_visibility="private")
+    token.change(unlock, token, [tools, locked, token, timer, *followed], **quiet)
+    tab.select(follow, listed, followed, **quiet)
+    timer.tick(follow, listed, followed, **quiet)
     now.click(start, token, overview, **quiet)
     back.click(ask, earlier, confirmation, **quiet)
     no.click(lambda: gr.update(visible=False), None, confirmation, **quiet)
-    yes.click(roll, [token, earlier], [confirmation, overview, earlier], **quiet)
+    yes.click(roll, [token, earlier], [confirmation, *followed], **quiet)
 
 
 def _overview(game: Game) -> str:
@@ -97,12 +104,12 @@ def _overview(game: Game) -> str:
     return "\n\n".join(lines)
 
 
-def _choices(game: Game) -> Any:
-    seen = {
-        p.weights_id: f"{p.weights_id} - promotion {p.number}, {p.created_at[:16]}" for p in game.ledger.promotions()
-    }
-    seen.pop(game.served.weights_id, None)
-    return gr.update(choices=[(text, weights_id) for weights_id, text in reversed(seen.items())], value=None)
+def _earlier_weights(game: Game) -> list[tuple[str, str]]:
+    """What was served before and is not now, newest first: what to show, and the weights' id."""
+    promotions = game.ledger.promotions()
+    seen = {p.weights_id: f"{p.weights_id} (promotion {p.number}, {p.created_at[:16]})" for p in promotions}
+    del seen[promotions[-1].weights_id]
+    return [(text, weights_id) for weights_id, text in reversed(seen.items())]
 
 
 def _or_message(work: Any) -> None:

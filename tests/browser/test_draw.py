@@ -164,22 +164,21 @@ def test_when_the_server_is_gone_the_drawing_stays_and_the_page_says_so(chromium
         assert Home(app.home).open_ledger().totals().attempts == 1
 
 
-def finger(page, kind, *points):
-    page.context.new_cdp_session(page).send(
-        "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
-    )
-
-
 def test_a_finger_draws_and_the_page_does_not_scroll(chromium, app, ledger):
     phone = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True, "device_scale_factor": 3}
     person = Person(chromium, app, **phone)
+    session = person.context.new_cdp_session(person.page)
+
+    def finger(kind, *points):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
     box = person.page.locator("#sketchpad canvas").bounding_box()
     x, top, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.2, box["y"] + box["height"] * 0.8
-    finger(person.page, "touchStart", (x, bottom))
+    finger("touchStart", (x, bottom))
     for step in range(1, 11):
-        finger(person.page, "touchMove", (x, bottom + (top - bottom) * step / 10))
-    finger(person.page, "touchMove", (x, top), (x + 30, top))  # a second finger draws nothing
-    finger(person.page, "touchEnd")
+        finger("touchMove", (x, bottom + (top - bottom) * step / 10))
+    finger("touchMove", (x, top), (x + 30, top))  # a second finger draws nothing
+    finger("touchEnd")
     person.prediction()
     assert person.page.evaluate("window.scrollY") == 0
     assert person.page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -1,6 +1,14 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import gradio as gr
 import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
 
+from benchmarks.server import REPOSITORY, free_port, wait_until_it_answers
 from flagging.callback import LedgerCallback
 from flagging.home import Home
 from model.served import ServedModel
@@ -52,20 +60,22 @@ def test_without_setup_it_says_what_to_do(tmp_path):
         LedgerCallback(ServedModel(random_weights(tmp_path, 1), 0).answer).flag([PLAIN[3], 3])
 
 
-def test_it_works_in_somebody_elses_app(callback, tmp_path):
-    """Bound as the class's docstring shows, behind a real server."""
-    from gradio_client import Client
-    from gradio_client.exceptions import AppError
-
-    with gr.Blocks() as demo:
-        strokes, label = gr.JSON(), gr.Number(precision=0)
-        count = gr.Number()
-        gr.Button().click(lambda s, n: callback.flag([s, n]), [strokes, label], count, api_name="flag")
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+def test_it_works_in_somebody_elses_app(tmp_path):
+    port = free_port()
+    script = Path(__file__).with_name("somebody_elses_app.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "flagged"), str(port)],
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "GRADIO_ANALYTICS_ENABLED": "False"},
+        stdout=subprocess.DEVNULL,
+    )
     try:
-        client = Client(url, verbose=False)
+        wait_until_it_answers(f"http://127.0.0.1:{port}/", process)
+        client = Client(f"http://127.0.0.1:{port}/", verbose=False)
         assert client.predict(PLAIN[2], 2, api_name="/flag") == 1
         with pytest.raises(AppError, match="label is 12"):
             client.predict(PLAIN[2], 12, api_name="/flag")
+        assert Home(tmp_path / "flagged").open_ledger().totals().attempts == 1
     finally:
-        demo.close()
+        process.kill()
+        process.wait()
