@@ -13,7 +13,7 @@ from flagging.home import Home
 from flagging.ledger import Ledger
 
 
-class LedgerCallback(gr.FlaggingCallback):
+class LedgerCallback(gr.FlaggingCallback):  # type: ignore[misc]  # Gradio is untyped
     """Flags drawings into the ledger.
 
     answer: the function that answers for strokes, for instance ServedModel.answer. Image and prediction

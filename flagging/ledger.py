@@ -477,7 +477,18 @@ def _recount_unused(db: sqlite3.Connection) -> None:
 
 
 def _closed_round(row: tuple[Any, ...]) -> ClosedRound:
-    return ClosedRound(*row[:5], json.loads(row[5]), json.loads(row[6]), row[7], RoundCounts(*row[8:]))
+    number, decision, reason, weights_id, promotion, figures, test_set, closed_at, *counts = row
+    return ClosedRound(
+        number,
+        decision,
+        reason,
+        weights_id,
+        promotion,
+        json.loads(figures),
+        json.loads(test_set),
+        closed_at,
+        RoundCounts(*counts),
+    )
 
 
 def _attempt(row: tuple[Any, ...]) -> Attempt:

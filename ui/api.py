@@ -1,9 +1,8 @@
 """The named endpoints, for gradio_client and "Use via API": plain JSON in and out."""
 
-import hashlib
-import logging
+import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 
@@ -11,17 +10,18 @@ from flagging.ledger import LedgerUnavailable
 from model.weights import WeightsDamaged
 from ui.game import Game
 
-log = logging.getLogger("hoodwink")
+T = TypeVar("T")
+A_ONE = [[[140, 60], [140, 220]]]
 
 
-def add_endpoints(game: Game) -> None:
+def add_endpoints(game: Game, page: gr.Blocks) -> None:
     """Add /predict, /submit, /retract, /status, /rounds, /retrain and /rollback to the Blocks being built."""
 
     def predict(strokes: list, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """What the served model sees in a drawing, without submitting it.
 
-        strokes: [[[x, y] or [x, y, ms], ...], ...] on a canvas of 280 x 280, y downwards. A one, for example:
-        [[[140, 60], [140, 220]]]. Gives prediction, confidence, ten probabilities, weights_id and round.
+        strokes: [[[x, y] or [x, y, ms], ...], ...] on a canvas of 280 x 280, y downwards. A one, for
+        example: [[[140, 60], [140, 220]]]. Gives prediction, confidence, ten probabilities, weights_id and round.
         """
         return _answered(lambda: game.predict(strokes, _token(request)))
 
@@ -53,10 +53,23 @@ def add_endpoints(game: Game) -> None:
         """Serve earlier weights again, for example "0123456789abcdef". Needs the maintainer token."""
         return _answered(lambda: game.rollback(maintainer_token, weights_id))
 
-    for endpoint in (predict, submit, retract, status, rounds):
-        gr.api(endpoint, api_name=endpoint.__name__, concurrency_id="play", concurrency_limit=8)
-    for endpoint in (retrain, rollback):
-        gr.api(endpoint, api_name=endpoint.__name__, concurrency_id="maintain", concurrency_limit=1)
+    an_id = "9b2f6c1e-0d43-4f0e-9a53-3c1f7d0e8a21"
+    _add(page, predict, [A_ONE], "play")
+    _add(page, submit, [A_ONE, 1], "play")
+    _add(page, retract, [an_id], "play")
+    _add(page, status, [], "play")
+    _add(page, rounds, [], "play")
+    _add(page, retrain, ["the maintainer token"], "maintain")
+    _add(page, rollback, ["the maintainer token", "0123456789abcdef"], "maintain")
+
+
+def _add(page: gr.Blocks, endpoint: Callable[..., Any], example: list[Any], queue: str) -> None:
+    """Make an endpoint whose "Use via API" snippets can be copied and run: gr.api alone shows "..." as values."""
+    name = endpoint.__name__
+    gr.api(endpoint, api_name=name, concurrency_id=queue, concurrency_limit=8 if queue == "play" else 1)
+    (function,) = (f for f in page.fns.values() if f.api_name == name)
+    for component, value in zip(function.inputs, example, strict=True):
+        component.example_payload = component.example_value = lambda value=value: value
 
 
 def _token(request: gr.Request) -> str:
@@ -65,10 +78,10 @@ def _token(request: gr.Request) -> str:
     A client that wants to be the same annotator tomorrow sends `X-Hoodwink-Annotator: <random text>`.
     """
     sent = request.headers.get("x-hoodwink-annotator")
-    return f"header:{sent}" if sent else f"session:{request.session_hash or hashlib.sha256().hexdigest()}"
+    return f"header:{sent}" if sent else f"session:{request.session_hash or secrets.token_hex()}"
 
 
-def _answered(work: Callable[[], Any]) -> Any:
+def _answered(work: Callable[[], T]) -> T:
     try:
         return work()
     except (ValueError, LedgerUnavailable, WeightsDamaged) as error:

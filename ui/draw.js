@@ -38,6 +38,7 @@ async function ask() {
   while (waiting && !pad.isEmpty) {
     waiting = false;
     const asked = tryId;
+    const points = pad.points;
     let answer;
     try {
       answer = await call("look", { token, try_id: asked, strokes: pad.strokes });
@@ -46,12 +47,12 @@ async function ask() {
     }
     if (asked !== tryId || pad.isEmpty) continue; // cleared meanwhile
     if (answer.error) say(answer.error, "problem");
-    else show(answer);
+    else show(answer, points);
   }
   asking = false;
 }
 
-function show(answer) {
+function show(answer, points) {
   if (answer.image) showImage($("#seen"), answer.image);
   if (answer.prediction === undefined) return; // hidden until submission
   const best = answer.prediction;
@@ -62,10 +63,13 @@ function show(answer) {
     bar.classList.toggle("best", digit === best);
     bar.querySelector(".value").textContent = percent(answer.probabilities[digit]);
   });
-  if (answer.weights_id) $("#prediction").dataset.weightsId = answer.weights_id;
+  // For whoever looks closely: which weights answered, and for how much of the drawing.
+  $("#prediction").dataset.weightsId = answer.weights_id;
+  $("#prediction").dataset.points = points;
 }
 
 function showNothing() {
+  delete $("#prediction").dataset.points;
   $("#prediction .digit").textContent = "–";
   $("#prediction .percent").textContent = "";
   element.querySelectorAll(".bars li").forEach((bar) => {

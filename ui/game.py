@@ -10,11 +10,11 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
-from flagging.attempts import Refused
+from flagging.attempts import Answer, Refused
 from flagging.callback import LedgerCallback
 from flagging.home import Home
 from flagging.ledger import LedgerUnavailable, OpenRound
-from model.served import Answer, ServedModel
+from model.served import ServedModel
 from model.weights import WeightsDamaged, install_shipped, load_weights
 from retrain.rounds import describe_round, roll_back
 from retrain.settings import RoundSettings
@@ -120,7 +120,7 @@ class Game:
     def describe(self, answer: Answer) -> dict[str, Any]:
         return {
             "prediction": answer.prediction,
-            "confidence": answer.confidence,
+            "confidence": answer.probabilities[answer.prediction],
             "probabilities": list(answer.probabilities),
             "weights_id": answer.weights_id,
             "round": self._open.number,

@@ -24,7 +24,7 @@ def build_page(game: Game) -> gr.Blocks:
                 rounds_tab(game, rounds)
             with gr.Tab("Maintain", id="maintain") as maintain:
                 maintain_tab(game, page, maintain)
-        add_endpoints(game)
+        add_endpoints(game, page)
     return page
 
 

@@ -26,13 +26,17 @@ const pad = {
     pen.id = null;
     this.changed();
   },
+  get points() {
+    return this.strokes.reduce((sum, stroke) => sum + stroke.length, 0);
+  },
   changed() {
+    canvas.dataset.points = this.points;
     paint();
     this.onchange();
   },
 };
 
-const pen = { id: null, began: 0, points: 0 };
+const pen = { id: null, began: 0 };
 
 function paint() {
   const scale = canvas.width / UNITS;
@@ -71,8 +75,7 @@ function addPoint(event) {
   const [x, y] = toUnits(event);
   const last = stroke.at(-1);
   if (last && Math.hypot(x - last[0], y - last[1]) < 0.5) return false;
-  if (pen.points >= MAX_POINTS) return false;
-  pen.points += 1;
+  if (pad.points >= MAX_POINTS) return false;
   stroke.push([x, y, Math.max(0, Math.round(event.timeStamp - pen.began))]);
   return true;
 }
@@ -88,10 +91,7 @@ canvas.addEventListener("pointerdown", (event) => {
   } catch {
     // The pointer is gone already (a very short tap); its point still counts.
   }
-  if (pad.isEmpty) {
-    pen.began = event.timeStamp;
-    pen.points = 0;
-  }
+  if (pad.isEmpty) pen.began = event.timeStamp;
   pad.strokes.push([]);
   addPoint(event);
   if (pad.strokes.at(-1).length === 0) pad.strokes.pop();

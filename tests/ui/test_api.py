@@ -148,7 +148,8 @@ def test_every_endpoint_is_described_with_an_example(app):
         described = json.loads(answer.read())["named_endpoints"]
     assert set(described) == {"/predict", "/submit", "/retract", "/status", "/rounds", "/retrain", "/rollback"}
     assert all(len(endpoint["description"]) > 60 for endpoint in described.values())
-    assert "[[[140, 60], [140, 220]]]" in described["/submit"]["description"]
+    assert [p["example_input"] for p in described["/submit"]["parameters"]] == [[[[140, 60], [140, 220]]], 1]
+    assert not any(p["parameter_has_default"] for p in described["/submit"]["parameters"])
 
 
 def test_history_and_analytics_are_off(app):

@@ -1,0 +1,46 @@
+# make run | test | check | bench. Everything happens in a virtual environment of its own, .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := app.py model flagging retrain evaluation ui benchmarks tests
+
+.PHONY: run test check format lint types audit bench clean
+
+run: $(VENV)/run.done
+	$(BIN)/python app.py
+
+test: $(VENV)/dev.done
+	$(BIN)/python -m pytest
+
+check: format lint types audit test
+
+format: $(VENV)/dev.done
+	$(BIN)/ruff format --check $(PACKAGES)
+
+lint: $(VENV)/dev.done
+	$(BIN)/ruff check $(PACKAGES)
+
+types: $(VENV)/dev.done
+	$(BIN)/mypy
+
+audit: $(VENV)/dev.done
+	$(BIN)/pip-audit --requirement requirements.txt --disable-pip --no-deps
+
+# The figures of the README. Run on an otherwise idle machine; about a quarter of an hour.
+bench: $(VENV)/dev.done
+	$(BIN)/python -m benchmarks.raster
+	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.rounds
+
+$(VENV)/run.done: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/dev.done: requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@ $(VENV)/run.done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
