@@ -12,7 +12,7 @@ from evaluation.metrics import accuracy, share
 from flagging.attempts import Attempt, Refused
 from flagging.ledger import ClosedRound, Ledger
 from model.clean_digits import CleanDigits
-from model.weights import Card, build_network, load_weights, save_weights
+from model.weights import Card, WeightsDamaged, build_network, load_weights, save_weights
 from retrain.fine_tuning import as_digits, fine_tune
 from retrain.gate import decide
 from retrain.settings import FineTuningRecipe, RoundSettings
@@ -104,9 +104,12 @@ def roll_back(ledger: Ledger, weights_folder: Path, weights_id: str) -> ClosedRo
     if weights_id == began.weights_id:
         raise Refused(f"weights {weights_id} are served already; choose other ones to go back to")
     card = load_weights(weights_folder, weights_id).card
-    served = load_weights(weights_folder, began.weights_id).card
+    try:
+        before = load_weights(weights_folder, began.weights_id).card.scores.get("clean_accuracy_after")
+    except WeightsDamaged:
+        before = None  # a good reason to go back
     figures = {
-        "clean_accuracy_before": served.scores.get("clean_accuracy_after"),
+        "clean_accuracy_before": before,
         "clean_accuracy_after": card.scores.get("clean_accuracy_after"),
         "parent": began.weights_id,
     }

@@ -42,18 +42,21 @@ class RoundSettings:
 class FineTuningRecipe:
     """How a candidate is made from the served weights; figures in docs/log.md."""
 
-    steps: int = 900
+    steps: int = 750
     clean_batch: int = 192
     fooling_batch: int = 64
     peak_rate: float = 3e-3
     weight_decay: float = 1e-2
     distillation: float = 1.0  # weight of the KL term that keeps the round-0 network's view of clean digits
+    parent_share: float = 0.3  # of the served weights in the candidate: averaging keeps what fine-tuning forgets
     clean_augmentation: Augmentation = Augmentation(rotation_degrees=10, shift_px=2, scale_share=0.10)
     fooling_augmentation: Augmentation = Augmentation(rotation_degrees=12, shift_px=4, scale_share=0.30)
 
     def __post_init__(self) -> None:
         if min(self.steps, self.clean_batch, self.fooling_batch) < 1:
             raise ValueError(f"{self} has a count below 1; fine-tuning needs at least one step of one digit each")
+        if not 0 <= self.parent_share < 1:
+            raise ValueError(f"parent_share is {self.parent_share}; at 1 nothing would be learnt, stay below")
 
 
 def whole_number(environment: Mapping[str, str], name: str, default: int) -> int:

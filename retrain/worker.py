@@ -104,14 +104,14 @@ class Worker:
         if self.is_running():
             return False
         command = [sys.executable, "-m", "retrain", "run", *(["--now"] if now else [])]
-        environment = os.environ | {"HOODWINK_HOME": str(self._home.folder.resolve())}
+        environment = os.environ | {"HOODWINK_HOME": str(self._home.folder)}
+        # Found from any folder, and relative paths in the settings keep their meaning.
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
         if self._home.annotator_key:
             environment["HOODWINK_ANNOTATOR_KEY"] = self._home.annotator_key.decode()
         environment.pop("HOODWINK_MAINTAINER_TOKEN", None)
         with self.files.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, cwd=REPOSITORY, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return True
 
     def is_running(self) -> bool:

@@ -91,15 +91,11 @@ function showImage(target, base64) {
 pad.onchange = () => {
   $("#undo").disabled = $("#clear").disabled = pad.isEmpty;
   board.classList.toggle("empty", pad.isEmpty);
-  if (pad.isEmpty) showNothing();
-  else ask();
-};
-
-// A cleared drawing was a try of its own; what comes next is another.
-function startAnew() {
+  if (!pad.isEmpty) return ask();
+  // A drawing that was cleared, or undone to nothing, was a try of its own; what comes next is another.
   tryId = newId();
-  pad.clear();
-}
+  showNothing();
+};
 
 // -- submitting ------------------------------------------------------------------------------------------
 let submitting = false;
@@ -125,7 +121,7 @@ async function submit(label) {
   sayOutcome(result);
   showStreak();
   showProgress(result);
-  startAnew();
+  pad.clear();
 }
 
 // Sparks from the canvas when the model is fooled.
@@ -191,6 +187,7 @@ function showStreak() {
 
 // -- the round -------------------------------------------------------------------------------------------
 let promotion = null;
+let decided = null; // the round of the newest decision
 let news = "";
 
 function showProgress(now) {
@@ -222,7 +219,10 @@ async function refresh() {
   showProgress(now);
   const last = now.last_decision;
   if (promotion !== null && now.promotion !== promotion) announce(`A new model is playing now${learnt(last)}. Can you still fool it?`);
+  if (decided !== null && last && last.round !== decided && last.decision === "refused")
+    announce(`The new model was not good enough: ${last.reason}. The old one plays on.`);
   promotion = now.promotion;
+  decided = last?.round ?? 0;
   const problem = now.problem ? `Retraining: ${now.problem}` : "";
   if (problem !== news) $("#problem").textContent = news = problem;
   $("#weights").textContent = `round ${now.round} · weights ${now.weights_id.slice(0, 8)}`;
@@ -242,7 +242,7 @@ function announce(text) {
 
 // -- buttons and keys ------------------------------------------------------------------------------------
 $("#undo").addEventListener("click", () => pad.undo());
-$("#clear").addEventListener("click", startAnew);
+$("#clear").addEventListener("click", () => pad.clear());
 $("#withdraw").addEventListener("click", async () => {
   if (!confirm("Delete every drawing you made in this browser? Models that already learned from them stay as they are.")) return;
   try {
@@ -268,7 +268,7 @@ document.addEventListener(
     else if (withControl) return;
     else if (/^[0-9]$/.test(event.key)) submit(Number(event.key));
     else if (event.key === "Backspace") pad.undo();
-    else if (event.key === "Escape" || event.key === "Delete") startAnew();
+    else if (event.key === "Escape" || event.key === "Delete") pad.clear();
     else return;
     event.preventDefault();
   },

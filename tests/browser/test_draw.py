@@ -72,13 +72,16 @@ def test_cleared_and_left_drawings_are_tries(person, ledger):
     person.draw(PLAIN[2])
     person.prediction()
     person.page.keyboard.press("Escape")
+    person.draw(PLAIN[5])
+    person.prediction()
+    person.page.keyboard.press("Backspace")
     person.draw(PLAIN[3])
     person.prediction()
     person.submit(3)
     person.draw(PLAIN[4])
     person.prediction()
     person.page.close()
-    assert (ledger.totals().tries, ledger.totals().attempts) == (4, 1)
+    assert (ledger.totals().tries, ledger.totals().attempts) == (5, 1)
 
 
 def test_undo_takes_the_last_stroke_by_button_and_key(person, ledger):

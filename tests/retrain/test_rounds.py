@@ -160,6 +160,15 @@ def test_rolling_back_to_weights_never_served_or_served_now_is_refused(ledger, h
         roll_back(ledger, home.weights, ledger.served().weights_id)
 
 
+def test_damaged_weights_do_not_stand_in_the_way_of_going_back(ledger, home, small_digits):
+    round0 = ledger.served().weights_id
+    add_fooling(ledger, 2)
+    path = home.weights / f"{close(ledger, home, small_digits).weights_id}.safetensors"
+    path.write_bytes(b"")
+    assert roll_back(ledger, home.weights, round0).figures["clean_accuracy_before"] is None
+    assert ledger.served().weights_id == round0
+
+
 def test_a_closed_round_is_described_with_its_uncertainty(ledger, home, small_digits):
     add_fooling(ledger, 3)
     add_attempts(ledger, 1, label=3)
