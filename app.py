@@ -33,6 +33,10 @@ def main() -> None:
         )
     except (ValueError, RuntimeError, OSError) as error:
         sys.exit(f"hoodwink: {error}")
+    if environment.get("HOODWINK_HUB_DATASET") or environment.get("HOODWINK_HUB_MODEL"):
+        logging.getLogger("hoodwink").warning(
+            "publishing to the Hub is not built yet; drawings stay in this data folder"
+        )
     game.start()
     page = build_page(game)
     page.queue(default_concurrency_limit=8)

@@ -9,8 +9,8 @@ import typer
 from rich import print as show
 from rich.table import Table
 
+from flagging.database import LedgerUnavailable
 from flagging.home import Home
-from flagging.ledger import LedgerUnavailable
 
 app = typer.Typer(help="The drawings people made.", no_args_is_help=True, add_completion=False)
 

@@ -42,8 +42,7 @@ def fine_tune(
     """
     generator = torch.Generator().manual_seed(seed)
     # Channels last: a step takes two thirds of the time, most of it saved in max-pooling.
-    candidate = copy.deepcopy(parent).train().to(memory_format=torch.channels_last)
-    teacher = copy.deepcopy(round0).eval().to(memory_format=torch.channels_last)
+    candidate, teacher = _channels_last(parent).train(), _channels_last(round0).eval()
     optimizer = torch.optim.AdamW(candidate.parameters(), lr=recipe.peak_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.peak_rate, total_steps=recipe.steps)
     for step in range(1, recipe.steps + 1):
@@ -70,3 +69,8 @@ def fine_tune(
         for weight, before in zip(candidate.parameters(), parent.parameters(), strict=True):
             weight.lerp_(before, recipe.parent_share)
     return candidate.eval()
+
+
+def _channels_last(network: Network) -> Network:
+    copied: Network = copy.deepcopy(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return copied

@@ -10,7 +10,8 @@ from typing import Any
 
 from evaluation.metrics import accuracy, share
 from flagging.attempts import Attempt, Refused
-from flagging.ledger import ClosedRound, Ledger
+from flagging.decisions import ClosedRound
+from flagging.ledger import Ledger
 from model.clean_digits import CleanDigits
 from model.weights import Card, WeightsDamaged, build_network, load_weights, save_weights
 from retrain.fine_tuning import as_digits, fine_tune

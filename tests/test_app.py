@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -31,7 +32,11 @@ def test_a_setting_that_makes_no_sense_ends_the_start_with_a_sentence(tmp_path, 
 
 def test_without_a_token_one_is_made_and_printed_as_a_link(tmp_path):
     with RunningApp(tmp_path / "data", {"HOODWINK_MAINTAINER_TOKEN": "", "PYTHONUNBUFFERED": "1"}) as app:
-        link = re.search(r"http://127\.0\.0\.1:\d+/#maintainer=([\w-]{20,})", app.log.read_text())
+        until = time.monotonic() + 10  # it is printed just after the page answers
+        link = None
+        while link is None and time.monotonic() < until:
+            link = re.search(r"http://127\.0\.0\.1:\d+/#maintainer=([\w-]{20,})", app.log.read_text())
+            time.sleep(0.05)
         assert link
         with urllib.request.urlopen(app.url + "config", timeout=10) as answer:
             assert link[1] not in answer.read().decode()

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from flagging.ledger import LedgerUnavailable
+from flagging.database import LedgerUnavailable
 from model.weights import WeightsDamaged
 from ui.game import Game
 

@@ -8,7 +8,7 @@ import anyio
 import gradio as gr
 
 from flagging.attempts import Refused
-from flagging.ledger import LedgerUnavailable
+from flagging.database import LedgerUnavailable
 from ui.game import Game, as_base64, checked_token, checked_try_id
 
 HERE = Path(__file__).parent

@@ -12,8 +12,9 @@ from typing import Any
 
 from flagging.attempts import Answer, Refused
 from flagging.callback import LedgerCallback
+from flagging.database import LedgerUnavailable
+from flagging.decisions import OpenRound
 from flagging.home import Home
-from flagging.ledger import LedgerUnavailable, OpenRound
 from model.served import ServedModel
 from model.weights import WeightsDamaged, install_shipped, load_weights
 from retrain.rounds import describe_round, roll_back
@@ -89,6 +90,7 @@ class Game:
         # After a failure the same drawings do not start it again; the next fooling drawing does.
         if due and self._tried_with != self._open.fooling_total and self.worker.start(now=False):
             self._tried_with = self._open.fooling_total
+            log.info("round %d: retraining with %d new fooling drawings", self._open.number, self._open.ready)
 
     # -- drawing -----------------------------------------------------------------------------------------
 

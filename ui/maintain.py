@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from flagging.ledger import LedgerUnavailable
+from flagging.database import LedgerUnavailable
 from model.weights import WeightsDamaged
 from ui.game import Game
 

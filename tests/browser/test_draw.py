@@ -6,8 +6,8 @@ import random
 import pytest
 
 from benchmarks.server import RunningApp
+from flagging.decisions import RoundCounts
 from flagging.home import Home
-from flagging.ledger import RoundCounts
 from tests.browser.conftest import Person
 from tests.made import PLAIN, bent
 

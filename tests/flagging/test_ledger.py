@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from flagging.attempts import Refused
+from flagging.database import LedgerUnavailable
+from flagging.decisions import RoundCounts
 from flagging.home import Home
-from flagging.ledger import Ledger, LedgerUnavailable, RoundCounts
+from flagging.ledger import Ledger
 from tests.made import FakeAnswer, add_attempts, add_fooling
 
 
@@ -218,7 +220,7 @@ def add_fooling_and_close(ledger: Ledger, number: int) -> None:
 
 def test_a_ledger_that_cannot_be_written_says_so_and_keeps_what_it_has(ledger, home, monkeypatch):
     add_fooling(ledger, 1)
-    monkeypatch.setattr("flagging.ledger.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("flagging.database.BUSY_SECONDS", 0.05)
     ledger.close()
     blocker = sqlite3.connect(home.ledger_path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")

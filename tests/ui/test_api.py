@@ -11,8 +11,8 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from benchmarks.server import MAINTAINER_TOKEN, RunningApp
+from flagging.decisions import RoundCounts
 from flagging.home import Home
-from flagging.ledger import RoundCounts
 from model.served import ServedModel
 from model.weights import load_weights
 from tests.conftest import random_weights
