@@ -65,7 +65,7 @@ def _play(
         while (status := anybody.predict(api_name="/status"))["round"] == number:
             if status["problem"]:
                 raise RuntimeError(f"round {number} was not closed: {status['problem']}")
-            time.sleep(0.2)
+            time.sleep(1)  # as often as the page asks
         closed = anybody.predict(api_name="/rounds")[-1]
         waited = time.monotonic() - began
         while anybody.predict(api_name="/status")["promotion"] != closed["promotion"]:

@@ -104,9 +104,7 @@ def closed_rounds(db: Connection, *, newest_only: bool = False) -> list[ClosedRo
         "FROM rounds LEFT JOIN round_counts ON round = number "
         f"ORDER BY number {'DESC LIMIT 1' if newest_only else ''}"
     )
-    return [
-        ClosedRound(*row[:5], json.loads(row[5]), json.loads(row[6]), row[7], RoundCounts(*row[8:])) for row in rows
-    ]
+    return [_closed_round(*row) for row in rows]
 
 
 def close_round(
@@ -194,3 +192,27 @@ def insert(db: Connection, table: str, row: dict[str, Any]) -> None:
 
 def _open_number(db: Connection) -> int:
     return int(db.execute("SELECT coalesce(max(number), 0) + 1 FROM rounds").fetchone()[0])
+
+
+def _closed_round(
+    number: int,
+    decision: DecisionKind,
+    reason: str,
+    weights_id: str,
+    promotion: int,
+    figures: str,
+    test_set: str,
+    closed_at: str,
+    *counts: int,
+) -> ClosedRound:
+    return ClosedRound(
+        number,
+        decision,
+        reason,
+        weights_id,
+        promotion,
+        json.loads(figures),
+        json.loads(test_set),
+        closed_at,
+        RoundCounts(*counts),
+    )
