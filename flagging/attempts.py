@@ -1,5 +1,6 @@
 """What is recorded of a drawing, and what the model must say of it."""
 
+import reprlib
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -55,6 +56,5 @@ class Attempt:
 def checked_label(label: object) -> int:
     """The label as a digit. Raises Refused unless it is a whole number from 0 to 9."""
     if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label <= 9:
-        shown = repr(label)
-        raise Refused(f"label is {shown[:60]}; choose the digit you meant to draw, 0 to 9")
+        raise Refused(f"label is {reprlib.repr(label)}; choose the digit you meant to draw, 0 to 9")
     return label

@@ -66,7 +66,7 @@ class Ledger:
         return "test" if draw < TEST_SHARE * 2**64 else "train"
 
     def _keyed(self, text: str) -> bytes:
-        return hmac.new(self._key, text.encode(), hashlib.sha256).digest()
+        return hmac.new(self._key, text.encode(errors="surrogatepass"), hashlib.sha256).digest()
 
     # -- tries and attempts ---------------------------------------------------------------------------
 

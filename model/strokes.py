@@ -1,5 +1,6 @@
 """Pen strokes to the 28 x 28 image the model sees: the one function that does it."""
 
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ PEN_RADIUS = 1.2  # pixels, from the middle of the line to where ink is half
 EDGE = 1.0  # pixels over which the edge fades from ink to paper
 _REACH = PEN_RADIUS + EDGE / 2
 _LONGEST = 2.0  # pixels; longer segments are cut so that each touches a small window only
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict = 3, 4, 2
 
 Strokes = list[list[list[float]]]
 
@@ -79,8 +83,10 @@ def _checked_point(point: object, stroke: int) -> tuple[float, float]:
 
 
 def _named(value: object) -> str:
-    text = f"{type(value).__name__} {str(value)[:40]!r}" if isinstance(value, str) else repr(value)[:60]
-    return "null" if value is None else text
+    """A value for a message: short, however long or deep it is."""
+    if value is None:
+        return "null"
+    return f"text {value[:40]!r}" if isinstance(value, str) else _SHORT.repr(value)
 
 
 def rasterise(drawing: Drawing) -> NDArray[np.uint8]:

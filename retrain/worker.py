@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,21 +99,28 @@ class Worker:
         self.files = WorkerFiles(home)
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
 
     def start(self, *, now: bool) -> bool:
         """Start a retraining; False if one is under way. now: also below the threshold."""
-        if self.is_running():
-            return False
-        command = [sys.executable, "-m", "retrain", "run", *(["--now"] if now else [])]
+        with self._starting:
+            if self.is_running():
+                return False
+            command = [sys.executable, "-m", "retrain", "run", *(["--now"] if now else [])]
+            with self.files.log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    command, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
+            return True
+
+    def _environment(self) -> dict[str, str]:
         environment = os.environ | {"HOODWINK_HOME": str(self._home.folder)}
         # Found from any folder, and relative paths in the settings keep their meaning.
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
         if self._home.annotator_key:
             environment["HOODWINK_ANNOTATOR_KEY"] = self._home.annotator_key.decode()
         environment.pop("HOODWINK_MAINTAINER_TOKEN", None)
-        with self.files.log.open("wb") as log:
-            self._process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        return True
+        return environment
 
     def is_running(self) -> bool:
         """Is a worker at work, ours or another process's?"""

@@ -256,8 +256,6 @@ $("#withdraw").addEventListener("click", async () => {
 });
 for (let digit = 0; digit < 10; digit++) $(`#digit-${digit}`).addEventListener("click", () => submit(digit));
 
-window.hoodwinkKeys?.abort(); // a re-rendered component must not listen twice
-window.hoodwinkKeys = new AbortController();
 const isTyping = (target) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 document.addEventListener(
   "keydown",
@@ -272,7 +270,7 @@ document.addEventListener(
     else return;
     event.preventDefault();
   },
-  { signal: window.hoodwinkKeys.signal },
+  listening,
 );
 
 showNothing();

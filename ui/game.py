@@ -6,17 +6,17 @@ import hmac
 import json
 import logging
 import re
+import reprlib
 import threading
 from collections import OrderedDict
 from typing import Any
 
 from flagging.attempts import Answer, Refused
 from flagging.callback import LedgerCallback
-from flagging.database import LedgerUnavailable
 from flagging.decisions import OpenRound
 from flagging.home import Home
 from model.served import ServedModel
-from model.weights import WeightsDamaged, install_shipped, load_weights
+from model.weights import install_shipped, load_weights
 from retrain.rounds import describe_round, roll_back
 from retrain.settings import RoundSettings
 from retrain.worker import Worker
@@ -70,10 +70,10 @@ class Game:
         while not self._stop.is_set():
             try:
                 self.look()
-            except (LedgerUnavailable, WeightsDamaged, OSError) as error:
-                # Drawing goes on with the weights in memory; the page shows what is wrong.
+            except Exception as error:
+                # Whatever it is: drawing goes on with the weights in memory, and the page shows what is wrong.
                 if str(error) != self._problem:
-                    log.error("%s", error)
+                    log.exception("the watcher could not do its work")
                 self._problem = str(error)
             self._wake.wait(LOOK_EVERY_SECONDS)
             self._wake.clear()
@@ -156,8 +156,8 @@ class Game:
         }, answer
 
     def retract(self, attempt_id: object, token: str) -> dict[str, Any]:
-        if not isinstance(attempt_id, str):
-            raise Refused(f"attempt_id is {repr(attempt_id)[:60]}; send the one that /submit gave, a text")
+        if not isinstance(attempt_id, str) or not attempt_id.isascii():
+            raise Refused(f"attempt_id is {reprlib.repr(attempt_id)}; send the one that /submit gave")
         attempt = self.ledger.retract(attempt_id, self.ledger.annotator(token))
         now = self.ledger.open_round()
         return {
@@ -221,20 +221,21 @@ class Game:
         """Serve earlier weights again. Raises Refused without the token or for weights never served."""
         self.check_maintainer(maintainer_token)
         if not isinstance(weights_id, str):
-            raise Refused(f"weights_id is {repr(weights_id)[:60]}; send one that /rounds lists, a text")
+            raise Refused(f"weights_id is {reprlib.repr(weights_id)}; send one that /rounds lists")
         roll_back(self.ledger, self._home.weights, weights_id)
         self.look()
         return self.status()
 
     def check_maintainer(self, token: object) -> None:
         """Raises Refused unless this is the maintainer token; compared in constant time."""
-        if not isinstance(token, str) or not hmac.compare_digest(token.encode(), self._maintainer_token.encode()):
+        ours = self._maintainer_token.encode()
+        if not isinstance(token, str) or not hmac.compare_digest(token.encode(errors="surrogatepass"), ours):
             raise Refused("this needs the maintainer token; it is in the link printed when the app starts")
 
 
 def checked_token(token: object) -> str:
     """The random token a browser keeps for its annotator."""
-    if not isinstance(token, str) or not 8 <= len(token) <= 200:
+    if not isinstance(token, str) or not token.isascii() or not 8 <= len(token) <= 200:
         raise Refused("this browser sent no annotator token; reload the page")
     return token
 

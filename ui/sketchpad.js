@@ -6,6 +6,10 @@ const PEN_UNITS = 24; // model/strokes.py: a radius of 1.2 pixels of 10 units
 const MAX_POINTS = 9500; // the server takes 10,000
 const OUTSIDE = 279; // how far off the canvas a captured pen is still followed; the server takes 280
 
+window.hoodwinkListening?.abort(); // a re-rendered component must not listen twice
+window.hoodwinkListening = new AbortController();
+const listening = { signal: window.hoodwinkListening.signal };
+
 const canvas = element.querySelector("#sketchpad canvas");
 const ink = canvas.getContext("2d");
 
@@ -106,10 +110,15 @@ canvas.addEventListener("pointermove", (event) => {
   if (moved) pad.changed();
 });
 
+// On the window: a pen that could not be captured may be lifted anywhere.
 for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
-  canvas.addEventListener(end, (event) => {
-    if (event.pointerId === pen.id) pen.id = null;
-  });
+  window.addEventListener(
+    end,
+    (event) => {
+      if (event.pointerId === pen.id) pen.id = null;
+    },
+    { ...listening, capture: true },
+  );
 }
 // Some browsers scroll or select under a finger despite touch-action.
 for (const kind of ["touchstart", "touchmove"]) {

@@ -111,7 +111,7 @@ for _ in range(900):
     ("strokes", "says"),
     [
         (None, "strokes are null"),
-        ("7", "strokes are str '7'"),
+        ("7", "strokes are text '7'"),
         ({}, "strokes are {}"),
         ([], "there are no strokes; draw a digit first"),
         ([[]], "stroke 1 has no points"),

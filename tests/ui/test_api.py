@@ -96,7 +96,7 @@ def test_a_client_that_sends_a_token_is_the_same_annotator_tomorrow(app):
         (PLAIN[1], True, "label is True"),
         ([], 1, "there are no strokes"),
         (None, 1, "strokes are null"),
-        ("a seven", 7, "strokes are str 'a seven'"),
+        ("a seven", 7, "strokes are text 'a seven'"),
         ({"strokes": []}, 1, "strokes are"),
         ([[]], 1, "stroke 1 has no points"),
         ([[[1e9, 1]]], 1, "x and y lie between 0 and 280"),
