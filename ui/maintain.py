@@ -32,7 +32,8 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
         with gr.Row():
             now = gr.Button("Retrain now", variant="primary", scale=0, min_width=220)
         earlier = gr.Radio(label="Go back to earlier weights", choices=[], visible=False)
-        back = gr.Button("Roll back ...", visible=False)
+        with gr.Row():
+            back = gr.Button("Roll back ...", visible=False, scale=0, min_width=220)
         with gr.Row(visible=False) as confirmation:
             gr.Markdown("Everybody who draws gets these weights at once, and the open round is closed. Go back?")
             yes = gr.Button("Yes, serve them again", variant="stop", scale=0, min_width=220)

@@ -15,26 +15,10 @@ EMPTY = (
 
 
 def rounds_tab(game: Game, tab: gr.Tab) -> None:
+    looks: dict[str, Any] = {"x_title": "round", "y_title": "%", "height": 260, "min_width": 320, "visible": False}
     with gr.Row():
-        error_rate = gr.LinePlot(
-            x="round",
-            y="percent",
-            color="what",
-            title="Drawings that fooled it, % of attempts and of tries",
-            y_title="%",
-            x_title="round",
-            height=260,
-            visible=False,
-        )
-        accuracy = gr.LinePlot(
-            x="round",
-            y="percent",
-            title="Clean accuracy after the round, % of 10,000 MNIST test digits",
-            y_title="%",
-            x_title="round",
-            height=260,
-            visible=False,
-        )
+        error_rate = gr.LinePlot(x="round", y="percent", color="share", title="Drawings that fooled it", **looks)
+        accuracy = gr.LinePlot(x="round", y="percent", title="Clean accuracy after the round", **looks)
     table = gr.HTML(EMPTY.format(threshold=game.settings.fooling_threshold), apply_default_css=False)
     timer = gr.Timer(3.0, active=False)
 
@@ -43,19 +27,22 @@ def rounds_tab(game: Game, tab: gr.Tab) -> None:
         if not rounds:
             return gr.update(), gr.update(), EMPTY.format(threshold=game.settings.fooling_threshold)
         rates = [
-            {"round": r["round"], "percent": 100 * r[key]["value"], "what": what}
+            {"round": str(r["round"]), "percent": 100 * r[key]["value"], "share": share}
             for r in rounds
-            for key, what in (("mer", "of attempts (MER)"), ("fooling_per_try", "of tries"))
+            for key, share in (("mer", "of attempts (MER)"), ("fooling_per_try", "of tries"))
             if r[key]["value"] is not None
         ]
         clean = [
-            {"round": r["round"], "percent": 100 * r["clean_accuracy_after"]}
+            {"round": str(r["round"]), "percent": 100 * r["clean_accuracy_after"]}
             for r in rounds
-            if r["decision"] == "promoted" and r["clean_accuracy_after"] is not None
+            if r["decision"] != "refused" and r["clean_accuracy_after"] is not None
         ]
+        # Rounds are names, not numbers, to the plots: no tick at round 1.5.
+        looks = {"sort": [str(r["round"]) for r in rounds], "visible": len(rounds) > 1}
+        highest = max((row["percent"] for row in rates), default=100)
         return (
-            gr.update(value=pd.DataFrame(rates, columns=["round", "percent", "what"]), visible=len(rounds) > 1),
-            gr.update(value=pd.DataFrame(clean, columns=["round", "percent"]), visible=len(rounds) > 1),
+            gr.update(value=pd.DataFrame(rates, columns=["round", "percent", "share"]), y_lim=[0, highest], **looks),
+            gr.update(value=pd.DataFrame(clean, columns=["round", "percent"]), **looks),
             _table(rounds),
         )
 
