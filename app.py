@@ -30,6 +30,7 @@ def main() -> None:
             RoundSettings.from_environment(environment),
             live=switch(environment, "HOODWINK_LIVE", True),
             maintainer_token=token,
+            environment=environment,
         )
     except (ValueError, RuntimeError, OSError) as error:
         sys.exit(f"hoodwink: {error}")

@@ -55,7 +55,7 @@ def export(
 def main() -> None:
     try:
         app()
-    except (ValueError, LedgerUnavailable) as error:
+    except (ValueError, OSError, LedgerUnavailable) as error:
         raise SystemExit(f"flagging: {error}") from error
 
 

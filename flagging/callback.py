@@ -1,5 +1,6 @@
 """The way drawings get into the ledger from any Gradio app."""
 
+import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ class LedgerCallback(gr.FlaggingCallback):  # type: ignore[misc]  # Gradio is un
 
         callback = LedgerCallback(served.answer)
         callback.setup([sketchpad, label], "flagged")
-        button.click(lambda *data: callback.flag(data), [sketchpad, label], None, preprocess=False)
+        button.click(lambda *data: callback.flag(list(data)), [sketchpad, label], count)
     """
 
     def __init__(self, answer: Callable[[Any], Answer], ledger: Ledger | None = None) -> None:
@@ -41,15 +42,15 @@ class LedgerCallback(gr.FlaggingCallback):  # type: ignore[misc]  # Gradio is un
     def flag(self, flag_data: list[Any], flag_option: str | None = None, username: str | None = None) -> int:  # noqa: ARG002
         """Record flag_data = [strokes, label]; the number of attempts recorded so far.
 
-        username: whatever identifies the annotator; only its keyed hash is kept. Raises gr.Error with a
-        sentence for the page if the drawing was not recorded.
+        username: whatever identifies the annotator; only its keyed hash is kept. Without one every flag counts as
+        another annotator's. Raises gr.Error with a sentence for the page if the drawing was not recorded.
         """
         if len(flag_data) != 2:
             raise gr.Error(f"got {len(flag_data)} values; send two, the strokes and the digit that was meant")
         try:
-            self.submit(flag_data[0], flag_data[1], username or "anonymous")
+            self.submit(flag_data[0], flag_data[1], username or secrets.token_hex(16))
             return self._used().totals().attempts
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, OSError) as error:
             raise gr.Error(str(error)) from error
 
     def submit(self, strokes: object, label: object, token: str, try_id: str | None = None) -> tuple[Attempt, Answer]:

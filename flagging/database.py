@@ -54,9 +54,17 @@ class Database:
                 db.execute("COMMIT")
 
     def forget(self) -> None:
-        """Empty the write-ahead log: after a deletion it still holds the pages as they were."""
+        """Empty the write-ahead log: after a deletion it still holds the pages as they were.
+
+        Raises LedgerUnavailable if somebody read all the while.
+        """
         with self._translated():
-            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy = self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            raise LedgerUnavailable(
+                "the drawings are deleted, but a copy is left in the write-ahead log while another process reads it; "
+                "withdraw once more in a moment"
+            )
 
     def close(self) -> None:
         """Close this thread's connection."""

@@ -18,6 +18,7 @@ FEATURES = Features(
         "prediction": ClassLabel(names=DIGITS),
         "probabilities": List(Value("float32"), length=10),
         "model_wrong": Value("bool"),
+        "split": Value("string"),
         "strokes": Value("string"),
         "round": Value("int32"),
         "promotion": Value("int32"),
@@ -43,10 +44,13 @@ def export(ledger: Ledger, folder: Path) -> Exported:
     """Write the dataset as Parquet, one file per config, split and round, with a card; then
     `datasets.load_dataset(folder)` gives the fooling drawings and `load_dataset(folder, "all")` every attempt.
 
-    A split without a drawing is left out: `datasets` cannot load one. The folder is replaced as a whole. Raises
+    A split without a drawing is left out, and so is `fooling` while nothing fooled: `datasets` cannot load them. The folder is replaced as a whole. Raises
     Refused if there is no drawing at all, or the folder holds anything that is not an earlier export.
     """
     marker = ".hoodwink-export"
+    folder = folder.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise Refused(f"{folder} is a file; name a folder")
     if folder.exists() and any(folder.iterdir()) and not (folder / marker).exists():
         raise Refused(f"{folder} holds other files; name an empty folder or one made by an earlier export")
     attempts = list(ledger.attempts())

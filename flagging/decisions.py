@@ -159,7 +159,11 @@ def count(db: Connection, number: int, *, tries: int = 0, attempts: int = 0, foo
 def recount(db: Connection) -> None:
     """Rebuild the running totals from the rows they count."""
     db.execute("DELETE FROM round_counts")
-    db.execute("INSERT INTO round_counts (round, tries) SELECT round, count(*) FROM tries GROUP BY round")
+    # A try that was submitted a round after it was begun is a try of both, see Ledger.record_attempt.
+    db.execute(
+        "INSERT INTO round_counts (round, tries) SELECT round, count(*) FROM (SELECT round FROM tries UNION ALL "
+        "SELECT a.round FROM attempts a JOIN tries t USING (try_id) WHERE a.round <> t.round) GROUP BY round"
+    )
     rows = db.execute(
         f"SELECT round, count(*), sum(model_wrong) FROM attempts WHERE {NOT_RETRACTED} GROUP BY round"
     ).fetchall()

@@ -78,23 +78,27 @@ class Ledger:
     def record_attempt(self, answer: Answer, label: object, annotator: str, try_id: str) -> Attempt:
         """Record a submitted drawing; it is on disk when this returns.
 
-        A try that was submitted before gives the attempt recorded then, so a repeated request never counts
-        twice. Raises Refused for a label that is no digit or another annotator's try.
+        A request repeated because its answer was lost gives the attempt recorded the first time: it never counts
+        twice. Raises Refused for a label that is no digit, another annotator's try, or a try that was submitted
+        before as something else.
         """
         meant = checked_label(label)
-        image = _png(answer)
+        image, strokes = _png(answer), json.dumps(answer.strokes, separators=(",", ":"))
         with self._database.writing() as db:
-            owner = db.execute("SELECT annotator FROM tries WHERE try_id = ?", (try_id,)).fetchone()
-            if owner and owner[0] != annotator:
-                raise Refused("this drawing belongs to another annotator; clear the canvas and draw your own")
             earlier = db.execute(f"SELECT {COLUMNS} FROM attempts WHERE try_id = ?", (try_id,)).fetchone()
             if earlier:
-                return _attempt(earlier)
+                return _recorded_before(_attempt(earlier), strokes, meant, annotator)
             self._add_try(db, try_id, annotator, answer.promotion)
             number = decisions.round_of(db, answer.promotion)
+            owner, first_round = db.execute("SELECT annotator, round FROM tries WHERE try_id = ?", (try_id,)).fetchone()
+            if owner != annotator:
+                raise Refused("this drawing belongs to another annotator; clear the canvas and draw your own")
+            if first_round != number:
+                # Begun in one round and submitted in the next, it was shown predictions in both.
+                decisions.count(db, number, tries=1)
             attempt = Attempt(
                 attempt_id=str(uuid.uuid4()),
-                strokes=json.dumps(answer.strokes, separators=(",", ":")),
+                strokes=strokes,
                 image=image,
                 label=meant,
                 prediction=answer.prediction,
@@ -132,13 +136,20 @@ class Ledger:
                 decisions.count(db, attempt.round, attempts=-1, fooling=-wrong, unused=-unused)
         return attempt
 
-    def attempts(self, *, split: Split | None = None, fooling_only: bool = False) -> Iterator[Attempt]:
-        """Attempts that were not retracted, oldest first; all of one state of the ledger."""
-        where = decisions.NOT_RETRACTED
-        where += f" AND split = '{split}'" if split else ""
-        where += " AND model_wrong = 1" if fooling_only else ""
+    def attempts(
+        self, *, split: Split | None = None, fooling_only: bool = False, up_to: int | None = None
+    ) -> Iterator[Attempt]:
+        """Attempts that were not retracted, oldest first; all of one state of the ledger.
+
+        up_to: leave out what came after this one (OpenRound.last_seq).
+        """
+        where = (
+            f"{decisions.NOT_RETRACTED} AND split = coalesce(:split, split) AND model_wrong >= :fooling "
+            "AND seq <= coalesce(:up_to, seq)"
+        )
+        values = {"split": split, "fooling": int(fooling_only), "up_to": up_to}
         with self._database.reading() as db:
-            rows = db.execute(f"SELECT {COLUMNS} FROM attempts WHERE {where} ORDER BY seq").fetchall()
+            rows = db.execute(f"SELECT {COLUMNS} FROM attempts WHERE {where} ORDER BY seq", values).fetchall()
         return map(_attempt, rows)
 
     def is_submitted(self, try_id: str) -> bool:
@@ -212,6 +223,14 @@ class Ledger:
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _recorded_before(earlier: Attempt, strokes: str, label: int, annotator: str) -> Attempt:
+    if (earlier.strokes, earlier.label, earlier.annotator) != (strokes, label, annotator):
+        raise Refused(
+            f"this drawing was recorded already, as a {earlier.label}; clear the canvas and draw the next one"
+        )
+    return earlier
 
 
 def _attempt(row: tuple[Any, ...]) -> Attempt:

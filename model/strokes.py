@@ -12,6 +12,7 @@ CANVAS = 280.0  # units; strokes live on a CANVAS x CANVAS square, y grows downw
 SIDE = 28  # pixels
 MAX_STROKES = 500
 MAX_POINTS = 10_000
+MAX_LENGTH = 200_000.0  # units of line, some 700 canvas widths; drawn in 20 ms
 OUTSIDE = 280.0  # a captured pen may leave the canvas by this much; further is not a pen
 MAX_MS = 86_400_000.0  # a day
 
@@ -39,6 +40,13 @@ class Drawing:
     points: NDArray[np.float64]
     starts: tuple[int, ...]
 
+    @property
+    def last(self) -> NDArray[np.bool_]:
+        """(P,): is this point the last of its stroke?"""
+        last = np.zeros(len(self.points), np.bool_)
+        last[[s - 1 for s in self.starts[1:]] + [len(self.points) - 1]] = True
+        return last
+
 
 def check_strokes(strokes: object) -> Drawing:
     """The strokes as a drawing, unchanged.
@@ -65,7 +73,11 @@ def check_strokes(strokes: object) -> Drawing:
             raise StrokesRefused(f"there are more than {MAX_POINTS} points; lift the pen sooner or send fewer")
         starts.append(len(flat))
         flat += [_checked_point(point, number) for point in stroke]
-    return Drawing(strokes, np.array(flat, np.float64), tuple(starts))
+    drawing = Drawing(strokes, np.array(flat, np.float64), tuple(starts))
+    length = float(np.sqrt((np.diff(drawing.points, axis=0)[~drawing.last[:-1]] ** 2).sum(1)).sum())
+    if length > MAX_LENGTH:
+        raise StrokesRefused(f"the lines are {length:.0f} units long; a drawing has at most {MAX_LENGTH:.0f}")
+    return drawing
 
 
 def _checked_point(point: object, stroke: int) -> tuple[float, float]:
@@ -135,10 +147,9 @@ def _short_segments(drawing: Drawing) -> tuple[NDArray[np.float64], NDArray[np.f
     """Begin and end, in pixels, of segments of at most _LONGEST that can touch the image: two (S, 2) arrays."""
     points = drawing.points * (SIDE / CANVAS)
     count = len(points)
-    last = np.zeros(count, bool)  # the last point of a stroke leads nowhere
-    last[[s - 1 for s in drawing.starts[1:]] + [count - 1]] = True
     begin = points
     end = points[np.minimum(np.arange(count) + 1, count - 1)]
+    last = drawing.last  # leads nowhere
     end[last] = begin[last]  # a dot on the last point: draws single points, changes nothing elsewhere
     low, high = np.minimum(begin, end), np.maximum(begin, end)
     seen = ((high > -_REACH) & (low < SIDE + _REACH)).all(1)

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from flagging.home import Home
+from model.clean_digits import load_clean_digits
+from retrain.rounds import Report, close_round, describe_round, roll_back
 from retrain.settings import FineTuningRecipe, RoundSettings
 from retrain.worker import ALREADY_RUNNING, AlreadyRunning, WorkerFiles, WorkerState
 
@@ -25,8 +27,6 @@ WRITE_EVERY_SECONDS = 0.25
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """The open round, the served weights and every decision so far."""
-    from retrain.rounds import describe_round
-
     home = Home.from_environment(os.environ)
     ledger, settings = home.open_ledger(), RoundSettings.from_environment(os.environ)
     now, worker = ledger.open_round(), WorkerFiles(home).read()
@@ -97,8 +97,6 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Serve earlier weights again."""
-    from retrain.rounds import describe_round, roll_back
-
     home = Home.from_environment(os.environ)
     closed = roll_back(home.open_ledger(), home.weights, weights_id)
     if as_json:
@@ -140,11 +138,7 @@ def _run_visibly(home: Home, settings: RoundSettings, files: WorkerFiles, number
     return closed
 
 
-def _close_round(home: Home, settings: RoundSettings, report: Any) -> dict[str, Any]:
-    # Imported late: without torch the commands that need none of it start in a tenth of the time.
-    from model.clean_digits import load_clean_digits
-    from retrain.rounds import close_round, describe_round
-
+def _close_round(home: Home, settings: RoundSettings, report: Report) -> dict[str, Any]:
     folder = os.environ.get("HOODWINK_MNIST_DIR")
     os.nice(5)  # whoever draws comes first
     closed = close_round(
@@ -168,7 +162,7 @@ def main() -> None:
     except AlreadyRunning as error:
         print(f"retrain: {error}", file=sys.stderr)
         sys.exit(ALREADY_RUNNING)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, OSError) as error:
         raise SystemExit(f"retrain: {error}") from error
 
 

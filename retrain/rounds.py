@@ -41,8 +41,10 @@ def close_round(
     began = ledger.open_round()
     if began.fooling_total == 0:
         raise Refused("there is no fooling drawing yet; fool the model at least once before a retraining")
-    attempts = list(ledger.attempts(split="train", fooling_only=True))
-    held_out = as_digits([a for a in ledger.attempts(split="test", fooling_only=True) if a.round == began.number])
+    # What comes in from here on is for the next round: it counts as unused there.
+    fooling = list(ledger.attempts(fooling_only=True, up_to=began.last_seq))
+    attempts = [a for a in fooling if a.split == "train"]
+    held_out = as_digits([a for a in fooling if a.split == "test" and a.round == began.number])
     clean = load_digits()
     parent = load_weights(weights_folder, began.weights_id)
     served = build_network(parent)
@@ -62,7 +64,7 @@ def close_round(
     validation = accuracy(served, clean.validation), accuracy(candidate, clean.validation)
     verdict = decide(*validation, settings)
     test = accuracy(served, clean.test), accuracy(candidate, clean.test)
-    fooling = accuracy(candidate, held_out)
+    on_held_out = accuracy(candidate, held_out)
     figures = {
         "clean_validation_before": validation[0].value,
         "clean_validation_after": validation[1].value,
@@ -70,8 +72,8 @@ def close_round(
         "clean_accuracy_before": test[0].value,
         "clean_accuracy_after": test[1].value,
         "clean_n": test[0].n,
-        "fooling_accuracy_after": fooling.value,
-        "fooling_n": fooling.n,
+        "fooling_accuracy_after": on_held_out.value,
+        "fooling_n": on_held_out.n,
         "training_drawings": len(attempts),
         "parent": parent.id,
         "seconds": round(time.monotonic() - started, 1),

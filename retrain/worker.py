@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -95,9 +95,11 @@ class WorkerFiles:
 class Worker:
     """Starts `python -m retrain run` as a process of its own and knows whether it is under way."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, environment: Mapping[str, str]) -> None:
         self.files = WorkerFiles(home)
         self._home = home
+        self._environment = dict(environment)
+        self._was_held = False  # has the process we started been seen at work?
         self._process: subprocess.Popen[bytes] | None = None
         self._starting = threading.Lock()
 
@@ -107,16 +109,19 @@ class Worker:
             if self.is_running():
                 return False
             command = [sys.executable, "-m", "retrain", "run", *(["--now"] if now else [])]
+            self._was_held = False
             with self.files.log.open("wb") as log:
                 self._process = subprocess.Popen(
-                    command, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                    command, env=self._worker_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
                 )
             return True
 
-    def _environment(self) -> dict[str, str]:
-        environment = os.environ | {"HOODWINK_HOME": str(self._home.folder)}
+    def _worker_environment(self) -> dict[str, str]:
+        environment = self._environment | {"HOODWINK_HOME": str(self._home.folder)}
         # Found from any folder, and relative paths in the settings keep their meaning.
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(REPOSITORY), self._environment.get("PYTHONPATH")])
+        )
         if self._home.annotator_key:
             environment["HOODWINK_ANNOTATOR_KEY"] = self._home.annotator_key.decode()
         environment.pop("HOODWINK_MAINTAINER_TOKEN", None)
@@ -129,8 +134,10 @@ class Worker:
     def state(self) -> WorkerState:
         """How far the worker is. A worker of ours that ended badly before it could say so counts as failed."""
         process = self._process
-        if process is not None and process.poll() is None and not self.files.is_held():
-            return WorkerState("running", stage="starting")
+        if process is not None and process.poll() is None and not self._was_held:
+            if not self.files.is_held():
+                return WorkerState("running", stage="starting")
+            self._was_held = True
         state = self.files.read()
         if state.state == "idle" and process is not None and process.returncode not in (None, 0, ALREADY_RUNNING):
             return WorkerState("failed", message=self._last_words())

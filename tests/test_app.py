@@ -7,8 +7,10 @@ import time
 import urllib.request
 
 import pytest
+from gradio_client import Client
 
 from benchmarks.server import REPOSITORY, RunningApp
+from tests.made import PLAIN
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,8 @@ def test_without_a_token_one_is_made_and_printed_as_a_link(tmp_path):
             assert link[1] not in answer.read().decode()
 
 
-def test_it_starts_without_mnist(tmp_path):
+def test_without_mnist_people_draw_and_flag(tmp_path):
     with RunningApp(tmp_path / "data", {"HOODWINK_MNIST_DIR": ""}) as app:
-        assert app.process.poll() is None
+        client = Client(app.url, verbose=False)
+        seen = client.predict(PLAIN[1], api_name="/predict")["prediction"]
+        assert client.predict(PLAIN[1], (seen + 1) % 10, api_name="/submit")["fooling"] == 1

@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from flagging.database import LedgerUnavailable
-from model.weights import WeightsDamaged
-from ui.game import Game
+from ui.game import Game, checked_token
 
 T = TypeVar("T")
 A_ONE = [[[140, 60], [140, 220]]]
@@ -34,7 +33,11 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         return _answered(lambda: game.submit(strokes, label, _token(request))[0])
 
     def retract(attempt_id: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
-        """Take back an attempt of your own, by the attempt_id that /submit gave. It then counts nowhere."""
+        """Take back an attempt of your own, by the attempt_id that /submit gave. It then counts nowhere.
+
+        It is yours if the same client submitted it, or if both calls sent the same header X-Hoodwink-Annotator: a
+        random text of 8 characters or more.
+        """
         return _answered(lambda: game.retract(attempt_id, _token(request)))
 
     def status() -> dict:  # type: ignore[type-arg]
@@ -78,11 +81,13 @@ def _token(request: gr.Request) -> str:
     A client that wants to be the same annotator tomorrow sends `X-Hoodwink-Annotator: <random text>`.
     """
     sent = request.headers.get("x-hoodwink-annotator")
-    return f"header:{sent}" if sent else f"session:{request.session_hash or secrets.token_hex()}"
+    if sent is None:
+        return f"session:{request.session_hash or secrets.token_hex()}"
+    return f"header:{checked_token(sent)}"
 
 
 def _answered(work: Callable[[], T]) -> T:
     try:
         return work()
-    except (ValueError, LedgerUnavailable, WeightsDamaged) as error:
+    except (ValueError, LedgerUnavailable, OSError) as error:
         raise gr.Error(str(error), print_exception=False) from error

@@ -99,9 +99,11 @@ pad.onchange = () => {
 
 // -- submitting ------------------------------------------------------------------------------------------
 let submitting = false;
+let submittedAt = -Infinity;
 
 async function submit(label) {
   if (submitting) return;
+  if (pad.isEmpty && performance.now() - submittedAt < 600) return; // the second half of a double tap
   if (pad.isEmpty) return say("Draw a digit first, then say which one you meant.", "hint");
   submitting = pad.locked = true;
   board.classList.add("busy");
@@ -109,11 +111,12 @@ async function submit(label) {
   try {
     result = await call("submit", { token, try_id: tryId, strokes: pad.strokes, label });
   } catch {
-    result = { error: "The server cannot be reached, so this drawing is not saved. Tap the digit again." };
+    result = { error: "The server cannot be reached, so this drawing may not be saved. Tap the digit again: it counts once." };
   }
   submitting = pad.locked = false;
   board.classList.remove("busy");
   if (result.error) return say(result.error, "problem");
+  submittedAt = performance.now();
   lastAttempt = result;
   streak = result.model_wrong ? streak + 1 : 0;
   if (result.model_wrong) cheer();
@@ -147,17 +150,16 @@ function sayOutcome(result) {
   const text = result.model_wrong
     ? `You fooled it! It saw a ${saw}.`
     : `Not fooled: it saw a ${saw}. ${result.probabilities[result.prediction] < 0.8 ? "Close, though!" : "Try something stranger."}`;
-  say(text, result.model_wrong ? "fooled" : "not-fooled", result);
+  say(text, result.model_wrong ? "fooled" : "not-fooled");
 }
 
-function say(text, kind, attempt = null) {
+// "Not what I meant" stays until the next attempt, whatever else there is to say.
+function say(text, kind) {
   const outcome = $("#outcome");
   outcome.className = kind;
   $("#outcome .text").textContent = text;
-  $("#retract").hidden = !attempt;
-  const shot = $("#shot");
-  shot.hidden = !attempt;
-  if (attempt) showImage(shot, attempt.image);
+  $("#retract").hidden = $("#shot").hidden = !lastAttempt;
+  if (lastAttempt) showImage($("#shot"), lastAttempt.image);
   // Restart the little jump of the message.
   outcome.style.animation = "none";
   void outcome.offsetWidth;
@@ -165,16 +167,18 @@ function say(text, kind, attempt = null) {
 }
 
 $("#retract").addEventListener("click", async () => {
-  if (!lastAttempt) return;
+  const taken = lastAttempt;
+  if (!taken) return;
+  lastAttempt = null; // a second click, or the next attempt, is another matter
   let result;
   try {
-    result = await call("retract", { token, attempt_id: lastAttempt.attempt_id });
+    result = await call("retract", { token, attempt_id: taken.attempt_id });
   } catch {
-    return say("The server cannot be reached; it was not taken back. Try again.", "problem", lastAttempt);
+    lastAttempt ??= taken;
+    return say("The server cannot be reached; it was not taken back. Try again.", "problem");
   }
   if (result.error) return say(result.error, "problem");
-  if (lastAttempt.model_wrong) streak = Math.max(0, streak - 1);
-  lastAttempt = null;
+  if (taken.model_wrong) streak = Math.max(0, streak - 1);
   say("Taken back: that drawing no longer counts.", "hint");
   showStreak();
   showProgress(result);
@@ -208,17 +212,25 @@ function showProgress(now) {
     : `${now.ready} of the ${now.threshold} fooling drawings that start the next retraining`;
 }
 
+let refreshing = false;
+
 async function refresh() {
+  if (refreshing) return;
+  refreshing = true;
   let now;
   try {
     now = await call("status", {});
   } catch {
     return;
+  } finally {
+    refreshing = false;
   }
   if (now.error) return;
   showProgress(now);
   const last = now.last_decision;
-  if (promotion !== null && now.promotion !== promotion) announce(`A new model is playing now${learnt(last)}. Can you still fool it?`);
+  const swapped = promotion !== null && now.promotion !== promotion;
+  if (swapped) ask(); // what is on the canvas, as the new model sees it
+  if (swapped) announce(`A new model is playing now${learnt(last)}. Can you still fool it?`);
   if (decided !== null && last && last.round !== decided && last.decision === "refused")
     announce(`The new model was not good enough: ${last.reason}. The old one plays on.`);
   promotion = now.promotion;
@@ -247,8 +259,8 @@ $("#withdraw").addEventListener("click", async () => {
   if (!confirm("Delete every drawing you made in this browser? Models that already learned from them stay as they are.")) return;
   try {
     const result = await call("withdraw", { token });
+    if (!result.error) lastAttempt = null;
     say(result.error ?? `${result.deleted} drawing${result.deleted === 1 ? "" : "s"} of yours deleted.`, result.error ? "problem" : "hint");
-    lastAttempt = null;
     refresh();
   } catch {
     say("The server cannot be reached; nothing was deleted. Try again.", "problem");

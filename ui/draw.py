@@ -26,32 +26,30 @@ def draw_tab(game: Game) -> gr.HTML:
         """The prediction for the drawing as it is now; the first one of a drawing makes it a try."""
         try:
             fields = _fields(data)
-            token, try_id = checked_token(fields.get("token")), checked_try_id(fields.get("try_id"))
+            token, try_id = _annotator(fields), checked_try_id(fields.get("try_id"))
             answer = game.answer(fields.get("strokes"))
             if not game.live:
                 return {"image": as_base64(answer)}
             if not game.is_known_try(try_id):
                 await anyio.to_thread.run_sync(game.remember_try, answer, token, try_id)
             return game.describe(answer) | {"image": as_base64(answer)}
-        except (ValueError, LedgerUnavailable) as error:
+        except (ValueError, LedgerUnavailable, OSError) as error:
             return {"error": str(error)}
 
     def submit(data: Any) -> dict[str, Any]:
         def record() -> dict[str, Any]:
             fields = _fields(data)
-            token, try_id = checked_token(fields.get("token")), checked_try_id(fields.get("try_id"))
+            token, try_id = _annotator(fields), checked_try_id(fields.get("try_id"))
             result, answer = game.submit(fields.get("strokes"), fields.get("label"), token, try_id)
             return result | {"image": as_base64(answer)}
 
         return _or_error(record)
 
     def retract(data: Any) -> dict[str, Any]:
-        return _or_error(
-            lambda: game.retract(_fields(data).get("attempt_id"), checked_token(_fields(data).get("token")))
-        )
+        return _or_error(lambda: game.retract(_fields(data).get("attempt_id"), _annotator(_fields(data))))
 
     def withdraw(data: Any) -> dict[str, Any]:
-        return _or_error(lambda: game.withdraw(checked_token(_fields(data).get("token"))))
+        return _or_error(lambda: game.withdraw(_annotator(_fields(data))))
 
     def status(_: Any) -> dict[str, Any]:
         return _or_error(game.status)
@@ -90,8 +88,13 @@ def _fields(data: Any) -> dict[str, Any]:
     return data
 
 
+def _annotator(fields: dict[str, Any]) -> str:
+    # Marked, so that it can never pass for the token of an API client, nor the other way round.
+    return f"browser:{checked_token(fields.get('token'))}"
+
+
 def _or_error(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return work()
-    except (ValueError, LedgerUnavailable) as error:
+    except (ValueError, LedgerUnavailable, OSError) as error:
         return {"error": str(error)}

@@ -9,10 +9,12 @@ import re
 import reprlib
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 from flagging.attempts import Answer, Refused
 from flagging.callback import LedgerCallback
+from flagging.database import LedgerUnavailable
 from flagging.decisions import OpenRound
 from flagging.home import Home
 from model.served import ServedModel
@@ -25,6 +27,7 @@ log = logging.getLogger("hoodwink")
 
 LOOK_EVERY_SECONDS = 0.5
 REMEMBERED_TRIES = 10_000
+MIN_TOKEN_LENGTH = 16
 _TRY_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 
@@ -32,9 +35,22 @@ class Game:
     """One running Hoodwink: the served model, the ledger, and the worker that makes the next model.
 
     live: show predictions while people draw. maintainer_token: opens retraining and rolling back.
+    environment: what the worker is started with.
     """
 
-    def __init__(self, home: Home, settings: RoundSettings, *, live: bool, maintainer_token: str) -> None:
+    def __init__(
+        self,
+        home: Home,
+        settings: RoundSettings,
+        *,
+        live: bool,
+        maintainer_token: str,
+        environment: Mapping[str, str],
+    ) -> None:
+        if len(maintainer_token) < MIN_TOKEN_LENGTH:
+            raise ValueError(
+                f"HOODWINK_MAINTAINER_TOKEN has {len(maintainer_token)} characters; use {MIN_TOKEN_LENGTH} random ones or more"
+            )
         self.settings = settings
         self.live = live
         self._maintainer_token = maintainer_token
@@ -44,12 +60,13 @@ class Game:
         promotion = self.ledger.served()
         self.served = ServedModel(load_weights(home.weights, promotion.weights_id), promotion.number)
         self.callback = LedgerCallback(self.served.answer, self.ledger)
-        self.worker = Worker(home)
+        self.worker = Worker(home, environment)
         self._open = self.ledger.open_round()
         self._known_tries: OrderedDict[str, None] = OrderedDict()
         self._known_tries_lock = threading.Lock()
         self._problem = ""
         self._tried_with: int | None = None  # fooling drawings there were when a retraining was last started
+        self._catching_up = threading.Lock()
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
@@ -69,7 +86,7 @@ class Game:
     def _watch(self) -> None:
         while not self._stop.is_set():
             try:
-                self.look()
+                self.catch_up()
             except Exception as error:
                 # Whatever it is: drawing goes on with the weights in memory, and the page shows what is wrong.
                 if str(error) != self._problem:
@@ -79,18 +96,19 @@ class Game:
             self._wake.clear()
         self.ledger.close()
 
-    def look(self) -> None:
+    def catch_up(self) -> None:
         """Serve the newest promotion, and start a retraining if one is due."""
-        self._open = self.ledger.open_round()
-        if self._open.promotion != self.served.promotion:
-            self.served.swap(load_weights(self._home.weights, self._open.weights_id), self._open.promotion)
-            log.info("promotion %d: serving weights %s", self._open.promotion, self._open.weights_id)
-        self._problem = ""
-        due = self.settings.auto_retrain and self.settings.is_due(self._open.ready)
-        # After a failure the same drawings do not start it again; the next fooling drawing does.
-        if due and self._tried_with != self._open.fooling_total and self.worker.start(now=False):
-            self._tried_with = self._open.fooling_total
-            log.info("round %d: retraining with %d new fooling drawings", self._open.number, self._open.ready)
+        with self._catching_up:  # the watcher and a rollback may come here at once
+            now = self._open = self.ledger.open_round()
+            if now.promotion != self.served.promotion:
+                self.served.swap(load_weights(self._home.weights, now.weights_id), now.promotion)
+                log.info("promotion %d: serving weights %s", now.promotion, now.weights_id)
+            self._problem = ""
+            due = self.settings.auto_retrain and self.settings.is_due(now.ready)
+            # After a failure the same drawings do not start it again; the next fooling drawing does.
+            if due and self._tried_with != now.fooling_total and self.worker.start(now=False):
+                self._tried_with = now.fooling_total
+                log.info("round %d: retraining with %d new fooling drawings", now.number, now.ready)
 
     # -- drawing -----------------------------------------------------------------------------------------
 
@@ -137,7 +155,7 @@ class Game:
             # A drawing sent twice without a try of its own is two attempts.
             try_id = None if self.ledger.is_submitted(content) else content
         attempt, answer = self.callback.submit(strokes, label, token, try_id)
-        now = self.ledger.open_round()
+        now = self._open_round_or_last_known()
         if attempt.model_wrong:
             self._wake.set()
         # What was recorded, which after a repeated request is what was recorded the first time.
@@ -159,7 +177,7 @@ class Game:
         if not isinstance(attempt_id, str) or not attempt_id.isascii():
             raise Refused(f"attempt_id is {reprlib.repr(attempt_id)}; send the one that /submit gave")
         attempt = self.ledger.retract(attempt_id, self.ledger.annotator(token))
-        now = self.ledger.open_round()
+        now = self._open_round_or_last_known()
         return {
             "attempt_id": attempt.attempt_id,
             "label": attempt.label,
@@ -176,6 +194,13 @@ class Game:
         with self._known_tries_lock:
             self._known_tries.clear()
         return {"deleted": deleted}
+
+    def _open_round_or_last_known(self) -> OpenRound:
+        """For the counts beside something that is recorded: an error here would deny what is on disk."""
+        try:
+            return self.ledger.open_round()
+        except LedgerUnavailable:
+            return self._open
 
     def _try_of_content(self, answer: Answer, token: str) -> str:
         text = json.dumps([token, answer.strokes], separators=(",", ":"))
@@ -223,14 +248,16 @@ class Game:
         if not isinstance(weights_id, str):
             raise Refused(f"weights_id is {reprlib.repr(weights_id)}; send one that /rounds lists")
         roll_back(self.ledger, self._home.weights, weights_id)
-        self.look()
+        self.catch_up()
         return self.status()
 
     def check_maintainer(self, token: object) -> None:
         """Raises Refused unless this is the maintainer token; compared in constant time."""
         ours = self._maintainer_token.encode()
         if not isinstance(token, str) or not hmac.compare_digest(token.encode(errors="surrogatepass"), ours):
-            raise Refused("this needs the maintainer token; it is in the link printed when the app starts")
+            raise Refused(
+                "this needs the maintainer token: HOODWINK_MAINTAINER_TOKEN, or in the link printed when the app starts"
+            )
 
 
 def checked_token(token: object) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 import gradio as gr
 
 from flagging.database import LedgerUnavailable
-from model.weights import WeightsDamaged
 from ui.game import Game
 
 LOCKED = "Opens with the maintainer token; it is in the link printed when the app starts."
@@ -56,6 +55,12 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
         )
 
     def follow(promotion: int) -> tuple[Any, ...]:
+        try:
+            return look(promotion)
+        except (LedgerUnavailable, OSError) as error:  # shown in place, not as a toast every two seconds
+            return str(error), gr.skip(), gr.skip(), promotion
+
+    def look(promotion: int) -> tuple[Any, ...]:
         newest = game.ledger.served().number
         if newest == promotion:  # the list is left alone: somebody may be choosing from it
             return _overview(game), gr.skip(), gr.skip(), newest
@@ -116,5 +121,5 @@ def _earlier_weights(game: Game) -> list[tuple[str, str]]:
 def _or_message(work: Any) -> None:
     try:
         work()
-    except (ValueError, LedgerUnavailable, WeightsDamaged) as error:
+    except (ValueError, LedgerUnavailable, OSError) as error:
         raise gr.Error(str(error), print_exception=False) from error

@@ -29,7 +29,7 @@ def build_page(game: Game) -> gr.Blocks:
 
 
 def launch_options() -> dict[str, Any]:
-    """What the page needs of Blocks.launch: its looks, no history, no files served."""
+    """What the page needs of Blocks.launch: its looks, no history, no uploads."""
     return {
         # System fonts: the page needs nothing from elsewhere.
         "theme": gr.themes.Base(
@@ -42,4 +42,6 @@ def launch_options() -> dict[str, Any]:
         "head": f"<style>{(HERE / 'page.css').read_text()}</style>",
         "footer_links": ["api"],
         "run_history": False,
+        "show_error": True,  # what Gradio itself refuses gets its sentence too
+        "max_file_size": 1,  # byte; nothing here takes files
     }

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from flagging.database import LedgerUnavailable
 from ui.game import Game
 
 EMPTY = (
@@ -23,7 +24,10 @@ def rounds_tab(game: Game, tab: gr.Tab) -> None:
     timer = gr.Timer(3.0, active=False)
 
     def show() -> tuple[Any, Any, Any]:
-        rounds = game.rounds()
+        try:
+            rounds = game.rounds()
+        except LedgerUnavailable as error:
+            return gr.skip(), gr.skip(), f'<div class="hw-empty">{escape(str(error))}</div>'
         if not rounds:
             return gr.update(), gr.update(), EMPTY.format(threshold=game.settings.fooling_threshold)
         rates = [

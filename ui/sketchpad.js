@@ -22,6 +22,7 @@ const pad = {
   },
   undo() {
     if (this.locked || this.isEmpty) return;
+    pen.id = null; // a pen that is still down is done with
     this.strokes.pop();
     this.changed();
   },

@@ -9,6 +9,7 @@ from benchmarks.server import RunningApp
 from flagging.decisions import RoundCounts
 from flagging.home import Home
 from tests.browser.conftest import Person
+from tests.conftest import random_weights
 from tests.made import PLAIN, bent
 
 pytestmark = pytest.mark.browser
@@ -94,6 +95,41 @@ def test_undo_takes_the_last_stroke_by_button_and_key(person, ledger):
     assert person.page.locator("#undo").is_disabled()
 
 
+def test_undo_with_the_pen_down_leaves_the_stroke_before_as_it_was(person, ledger):
+    person.draw(PLAIN[1])
+    box = person.page.locator("#sketchpad canvas").bounding_box()
+    person.page.mouse.move(box["x"] + 20, box["y"] + 20)
+    person.page.mouse.down()
+    person.page.keyboard.press("Control+z")
+    person.page.mouse.move(box["x"] + 200, box["y"] + 20, steps=5)
+    person.page.mouse.up()
+    person.prediction()
+    person.submit(1)
+    assert [[round(x), round(y)] for x, y, _ in last_strokes(ledger)[0]] == PLAIN[1][0]
+
+
+def test_a_double_tap_is_one_attempt_and_keeps_what_was_said(person, ledger):
+    person.draw(PLAIN[1])
+    label = (person.prediction() + 1) % 10
+    person.page.dblclick(f"#digit-{label}")
+    person.says("You fooled it!")
+    person.page.wait_for_timeout(300)
+    assert person.outcome().startswith("You fooled it!")
+    person.page.dblclick("#retract")
+    person.says("Taken back")
+    assert ledger.totals() == RoundCounts(tries=1, attempts=0, fooling=0)
+
+
+def test_what_is_on_the_canvas_is_read_anew_when_a_new_model_takes_over(person, app, ledger):
+    weights = random_weights(Home(app.home).weights, 1)
+    person.draw(PLAIN[1])
+    person.prediction()
+    ledger.close_round("promoted", "for the test", weights.id, {}, began=ledger.open_round())
+    person.page.wait_for_function(
+        "id => document.querySelector('#prediction').dataset.weightsId === id", arg=weights.id, timeout=5000
+    )
+
+
 def test_digit_keys_submit_on_the_draw_tab_only_and_not_in_text_fields(person, ledger):
     person.draw(PLAIN[1])
     person.prediction()
@@ -158,7 +194,7 @@ def test_when_the_server_is_gone_the_drawing_stays_and_the_page_says_so(chromium
         app.process.kill()
         app.process.wait()
         person.page.click("#digit-1")
-        person.says("so this drawing is not saved. Tap the digit again")
+        person.says("Tap the digit again: it counts once")
         assert person.page.locator("#undo").is_enabled()
         app.__enter__()
         person.page.click("#digit-1")

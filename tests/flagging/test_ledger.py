@@ -10,7 +10,7 @@ import pytest
 from flagging.attempts import Refused
 from flagging.database import LedgerUnavailable
 from flagging.decisions import RoundCounts
-from flagging.home import Home
+from flagging.home import Home, kept_key
 from flagging.ledger import Ledger
 from tests.made import FakeAnswer, add_attempts, add_fooling
 
@@ -39,6 +39,27 @@ def test_a_repeated_request_counts_once(ledger):
     first = ledger.record_attempt(FakeAnswer(), 1, "ann", "try-0001")
     assert ledger.record_attempt(FakeAnswer(), 1, "ann", "try-0001") == first
     assert ledger.totals() == RoundCounts(tries=1, attempts=1, fooling=1)
+
+
+def test_a_try_is_not_submitted_a_second_time_as_something_else(ledger):
+    ledger.record_attempt(FakeAnswer(), 1, "ann", "try-0001")
+    for answer, label in ((FakeAnswer(), 2), (FakeAnswer(strokes=[[[1, 2]]]), 1)):
+        with pytest.raises(Refused, match="this drawing was recorded already, as a 1; clear the canvas"):
+            ledger.record_attempt(answer, label, "ann", "try-0001")
+    assert ledger.totals().attempts == 1
+
+
+@pytest.mark.parametrize("decision", ["promoted", "refused", "rolled back"])
+def test_a_drawing_begun_before_a_decision_and_submitted_after_it_is_a_try_of_both_rounds(ledger, decision):
+    ledger.record_try("try-0001", "ann", 0)
+    ledger.close_round(decision, "for the test", "feedfeedfeedfeed", {}, began=ledger.open_round())
+    served = ledger.served()
+    ledger.record_attempt(FakeAnswer(promotion=served.number, weights_id=served.weights_id), 1, "ann", "try-0001")
+    assert ledger.open_round().counts == RoundCounts(tries=1, attempts=1, fooling=1)
+    assert ledger.closed_rounds()[0].counts == RoundCounts(tries=1)
+    before = ledger.open_round(), ledger.closed_rounds()
+    ledger.recount()
+    assert (ledger.open_round(), ledger.closed_rounds()) == before
 
 
 def test_nobody_submits_somebody_elses_try(ledger):
@@ -165,8 +186,11 @@ def test_annotators_are_hashes_that_depend_on_the_key(tmp_path, ledger):
     assert Home(tmp_path / "elsewhere").open_ledger().annotator("me") == other.annotator("me")
 
 
-def test_the_key_is_readable_by_its_owner_only(home, ledger):
-    assert (home.folder / "annotator.key").stat().st_mode & 0o077 == 0
+def test_the_key_is_made_once_and_readable_by_its_owner_only(tmp_path):
+    keys = {kept_key(tmp_path) for _ in range(2)}
+    assert len(keys) == 1
+    assert (tmp_path / "annotator.key").stat().st_mode & 0o077 == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["annotator.key"]
 
 
 def test_the_running_totals_can_be_rebuilt_from_the_rows(home, ledger):
@@ -195,10 +219,25 @@ def test_a_withdrawal_really_deletes(home, ledger):
         assert b"77.125" not in file.read_bytes()
 
 
+def test_a_withdrawal_that_left_a_copy_behind_says_so(home, ledger, monkeypatch):
+    add_fooling(ledger, 1, annotator="me")
+    monkeypatch.setattr("flagging.database.BUSY_SECONDS", 0.05)
+    ledger.close()
+    reader = sqlite3.connect(home.ledger_path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM attempts").fetchone()
+    with pytest.raises(LedgerUnavailable, match="withdraw once more in a moment"):
+        ledger.withdraw(ledger.annotator("me"))
+    reader.execute("COMMIT")
+    reader.close()
+    assert ledger.withdraw(ledger.annotator("me")) == 0
+    assert home.ledger_path.with_name("ledger.sqlite-wal").stat().st_size == 0
+
+
 def test_threads_and_processes_write_at_once_and_lose_nothing(home, ledger):
     code = (
         "import sys; from pathlib import Path; from flagging.home import Home; from tests.made import add_fooling\n"
-        f"add_fooling(Home(Path({str(home.folder)!r})).open_ledger(), 50, annotator=sys.argv[1])"
+        f"add_fooling(Home(Path({str(home.folder)!r}), {home.annotator_key!r}).open_ledger(), 50, annotator=sys.argv[1])"
     )
     processes = [subprocess.Popen([sys.executable, "-c", code, f"process-{i}"]) for i in range(2)]
     threads = [
@@ -256,7 +295,7 @@ def test_a_killed_writer_leaves_every_acknowledged_attempt_once(home, moment):
     """A process prints each attempt_id it was given; it is killed; every printed id must be there, whole."""
     code = (
         "import sys; from pathlib import Path; from flagging.home import Home; from tests.made import add_fooling\n"
-        f"ledger = Home(Path({str(home.folder)!r})).open_ledger(create=True); ledger.start('0123456789abcdef')\n"
+        f"ledger = Home(Path({str(home.folder)!r}), {home.annotator_key!r}).open_ledger(create=True); ledger.start('0123456789abcdef')\n"
         "for i in range(10**6): print(add_fooling(ledger, 1)[0].attempt_id, flush=True)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -102,6 +102,12 @@ def test_ten_thousand_points_are_drawn():
     assert image_of(spiral).mean() > 100
 
 
+def test_a_scribble_all_over_the_canvas_is_refused_by_its_length():
+    zigzag = [[[280 * (i % 2), i % 280] for i in range(MAX_POINTS)]]
+    with pytest.raises(StrokesRefused, match="units long; a drawing has at most 200000"):
+        check_strokes(zigzag)
+
+
 NESTED: list = []
 for _ in range(900):
     NESTED = [NESTED]

@@ -24,6 +24,7 @@ def until(condition, seconds=60):
 @pytest.fixture
 def environment(home, ledger, mnist_folder, monkeypatch):
     monkeypatch.setenv("HOODWINK_HOME", str(home.folder))
+    monkeypatch.setenv("HOODWINK_ANNOTATOR_KEY", home.annotator_key.decode())
     monkeypatch.setenv("HOODWINK_MNIST_DIR", str(mnist_folder))
     monkeypatch.setenv("HOODWINK_THRESHOLD", "3")
     return ledger
@@ -81,7 +82,7 @@ def test_run_closes_a_round_and_says_what_it_did(environment):
 @pytest.mark.parametrize("stage", ["starting", "fine-tuning", "scoring"])
 def test_a_killed_worker_loses_nothing_and_the_next_one_works(environment, home, stage):
     add_fooling(environment, 3)
-    worker = Worker(home)
+    worker = Worker(home, os.environ)
     assert worker.start(now=False)
     assert worker.is_running()
     assert not worker.start(now=False)
@@ -102,7 +103,7 @@ def test_a_killed_worker_loses_nothing_and_the_next_one_works(environment, home,
 
 def test_a_worker_ended_by_a_signal_says_so(environment, home):
     add_fooling(environment, 3)
-    worker = Worker(home)
+    worker = Worker(home, os.environ)
     worker.start(now=False)
     until(lambda: worker.files.read().stage == "fine-tuning")
     os.kill(worker._process.pid, signal.SIGTERM)
@@ -113,7 +114,7 @@ def test_a_worker_ended_by_a_signal_says_so(environment, home):
 def test_a_worker_without_mnist_says_what_to_set(environment, home, monkeypatch, tmp_path):
     monkeypatch.setenv("HOODWINK_MNIST_DIR", str(tmp_path))
     add_fooling(environment, 3)
-    worker = Worker(home)
+    worker = Worker(home, os.environ)
     worker.start(now=False)
     until(lambda: not worker.is_running())
     assert worker.state().state == "failed"
@@ -123,7 +124,7 @@ def test_a_worker_without_mnist_says_what_to_set(environment, home, monkeypatch,
 
 def test_a_worker_that_cannot_even_start_says_why(home, ledger, monkeypatch):
     monkeypatch.setenv("HOODWINK_THRESHOLD", "many")
-    worker = Worker(home)
+    worker = Worker(home, os.environ)
     worker.start(now=True)
     until(lambda: not worker.is_running())
     assert "HOODWINK_THRESHOLD is 'many'" in worker.state().message
@@ -131,12 +132,15 @@ def test_a_worker_that_cannot_even_start_says_why(home, ledger, monkeypatch):
 
 def test_a_worker_that_finds_another_at_work_is_no_failure(environment, home):
     add_fooling(environment, 3)
-    worker = Worker(home)
+    worker = Worker(home, os.environ)
     files = WorkerFiles(home)
     with files.held():
         files.write(WorkerState("running", "fine-tuning", 0.5, 1))
         code, _, errors = retrain("run")
         assert code == ALREADY_RUNNING
         assert "a retraining is running already" in errors
+        # As when two servers start theirs at the same moment.
+        worker._process = subprocess.Popen([sys.executable, "-m", "retrain", "run"], cwd=REPOSITORY)
+        assert worker._process.wait(60) == ALREADY_RUNNING
         files.write(WorkerState())
     assert worker.state() == WorkerState()

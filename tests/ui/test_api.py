@@ -104,7 +104,7 @@ def test_a_client_that_sends_a_token_is_the_same_annotator_tomorrow(app):
         ([[[-200, -200]]], 1, "nothing of the drawing lies on the canvas"),
         ([[[i % 280, i % 280, i] for i in range(60_000)]], 1, "more than 10000 points"),  # over a megabyte
         (NESTED, 1, "a point of stroke 1 is"),
-        ({"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, 1, ""),
+        ({"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, 1, "/etc/passwd"),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -120,13 +120,31 @@ def test_bad_input_gets_a_sentence_and_records_nothing(client, ledger, strokes, 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
 def test_numbers_json_does_not_have_get_a_sentence_too(app, number):
-    def call(path, body=None):
-        request = urllib.request.Request(app.url + path, body, {"Content-Type": "application/json"})
+    assert "x and y lie between 0 and 280" in call(app, "submit", f'{{"data": [[[[{number}, 1]]], 3]}}')
+
+
+@pytest.mark.parametrize("body", ['{"data": []}', '{"data": [[[[1, 2]]]]}'])
+def test_a_missing_value_gets_a_sentence_too(app, body):
+    said = call(app, "submit", body)
+    assert "event: error" in said
+    assert "needed: 2" in said
+
+
+def call(app, endpoint, body):
+    """As curl does it."""
+
+    def fetch(path, data=None):
+        request = urllib.request.Request(app.url + path, data, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read().decode()
 
-    event = json.loads(call("gradio_api/call/submit", f'{{"data": [[[[{number}, 1]]], 3]}}'.encode()))["event_id"]
-    assert "x and y lie between 0 and 280" in call(f"gradio_api/call/submit/{event}")
+    event = json.loads(fetch(f"gradio_api/call/{endpoint}", body.encode()))["event_id"]
+    return fetch(f"gradio_api/call/{endpoint}/{event}")
+
+
+def test_a_short_annotator_header_is_refused(app):
+    with pytest.raises(AppError, match="annotator token"):
+        Client(app.url, verbose=False, headers={"X-Hoodwink-Annotator": "a"}).predict(PLAIN[1], api_name="/predict")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
+import threading
+
 import pytest
 
 from flagging.attempts import Refused
+from flagging.database import LedgerUnavailable
 from model.weights import WeightsDamaged
 from retrain.settings import RoundSettings
 from tests.conftest import random_weights
@@ -12,7 +15,11 @@ TOKEN = "the-token-of-this-browser"
 
 @pytest.fixture
 def game(home):
-    return Game(home, RoundSettings(auto_retrain=False), live=True, maintainer_token="secret")
+    return make(home)
+
+
+def make(home, settings=RoundSettings(auto_retrain=False), live=True, token="a token long enough"):  # noqa: B008
+    return Game(home, settings, live=live, maintainer_token=token, environment={})
 
 
 def promote(game, home, seed=1):
@@ -24,8 +31,36 @@ def promote(game, home, seed=1):
 def test_it_serves_a_promotion_as_soon_as_it_looks(game, home):
     weights = promote(game, home)
     assert game.status()["weights_id"] != weights.id
-    game.look()
+    game.catch_up()
     assert game.status()["weights_id"] == game.answer(PLAIN[1]).weights_id == weights.id
+
+
+def test_two_that_catch_up_at_once_serve_the_weights_the_promotion_names(game, home):
+    """A rollback and the watcher do: the number of one promotion must never stand beside the weights of another."""
+    for round_number in range(20):
+        threads = [threading.Thread(target=game.catch_up) for _ in range(4)]
+        weights = promote(game, home, seed=round_number % 3 + 1)
+        for thread in threads:
+            thread.start()
+        weights = promote(game, home, seed=round_number % 3 + 4)
+        for thread in threads:
+            thread.join()
+        game.catch_up()
+        assert (game.served.weights_id, game.served.promotion) == (weights.id, game.ledger.served().number)
+
+
+def test_a_short_maintainer_token_is_refused(home):
+    with pytest.raises(ValueError, match="HOODWINK_MAINTAINER_TOKEN has 5 characters"):
+        make(home, token="guess")
+
+
+def test_counts_that_cannot_be_read_do_not_deny_what_is_recorded(game, monkeypatch):
+    def broken():
+        raise LedgerUnavailable("locked")
+
+    monkeypatch.setattr(game.ledger, "open_round", broken)
+    assert game.submit(PLAIN[1], 1, TOKEN)[0]["label"] == 1
+    assert game.ledger.totals().attempts == 1
 
 
 def test_damaged_weights_are_never_served(game, home):
@@ -34,13 +69,13 @@ def test_damaged_weights_are_never_served(game, home):
     path = home.weights / f"{weights.id}.safetensors"
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(WeightsDamaged):
-        game.look()
+        game.catch_up()
     assert game.answer(PLAIN[1]).weights_id == served
 
 
 def test_a_second_start_serves_what_was_promoted_last(game, home):
     weights = promote(game, home)
-    assert Game(home, RoundSettings(), live=True, maintainer_token="x").served.weights_id == weights.id
+    assert make(home).served.weights_id == weights.id
 
 
 def test_a_shown_prediction_makes_a_try_once_however_often_it_is_asked(game):
@@ -51,7 +86,7 @@ def test_a_shown_prediction_makes_a_try_once_however_often_it_is_asked(game):
 
 
 def test_with_live_off_predictions_are_hidden_until_submission(home):
-    game = Game(home, RoundSettings(auto_retrain=False), live=False, maintainer_token="x")
+    game = make(home, live=False)
     with pytest.raises(Refused, match="predictions are hidden until a drawing is submitted"):
         game.predict(PLAIN[1], TOKEN)
     result, _ = game.submit(PLAIN[1], 1, TOKEN)
@@ -60,25 +95,25 @@ def test_with_live_off_predictions_are_hidden_until_submission(home):
 
 
 def test_a_due_round_starts_one_worker_and_a_failure_waits_for_the_next_fooling_drawing(home, monkeypatch):
-    game = Game(home, RoundSettings(fooling_threshold=3), live=True, maintainer_token="x")
+    game = make(home, RoundSettings(fooling_threshold=3))
     started = []
     monkeypatch.setattr(game.worker, "start", lambda *, now: started.append(now) or True)
     add_fooling(game.ledger, 2)
-    game.look()
+    game.catch_up()
     assert started == []
     add_fooling(game.ledger, 1)
     for _ in range(3):
-        game.look()
+        game.catch_up()
     assert started == [False]
     add_fooling(game.ledger, 1)
-    game.look()
+    game.catch_up()
     assert started == [False, False]
 
 
 def test_without_auto_retrain_nothing_starts_by_itself(game, monkeypatch):
     monkeypatch.setattr(game.worker, "start", lambda *, now: pytest.fail("it started"))
     add_fooling(game.ledger, 50)
-    game.look()
+    game.catch_up()
 
 
 @pytest.mark.parametrize("token", ["", "wrong", None, 7, "sécret"])
