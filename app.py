@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import sys
+from urllib.parse import quote
 
 # Before Gradio is imported: it reads this once.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -43,7 +44,7 @@ def main() -> None:
     page.queue(default_concurrency_limit=8)
     _, url, _ = page.launch(prevent_thread_lock=True, **launch_options())
     if made:
-        print(f"* Maintain it at:   {url.rstrip('/')}/#maintainer={token}", flush=True)
+        print(f"* Maintain it at:   {url.rstrip('/')}/#maintainer={quote(token)}", flush=True)
     try:
         page.block_thread()
     finally:

@@ -99,8 +99,8 @@ def _torchvision_folder(cache_folder: Path) -> Path:
             MNIST(cache_folder, download=True)
         except (OSError, RuntimeError) as error:
             raise CleanDigitsMissing(
-                f"MNIST is not in {raw} and could not be downloaded ({' '.join(str(error).split())}); "
-                "set HOODWINK_MNIST_DIR to the folder with its four .gz files"
+                f"MNIST is not in {raw} and could not be downloaded; set HOODWINK_MNIST_DIR to the folder with its "
+                f"four .gz files ({str(error).splitlines()[0].rstrip(':')})"
             ) from error
     return raw
 

@@ -49,18 +49,22 @@ def status(as_json: AsJson = False) -> None:
             )
         )
         return
-    table = Table("round", "decision", "weights", "fooling / attempts", "clean before", "clean after", "reason")
+    table = Table("round", "decision", "fooling / attempts", "clean before", "clean after")
     for row in rounds:
         table.add_row(
             str(row["round"]),
             row["decision"],
-            row["weights_id"],
             f"{row['fooling']} / {row['attempts']}",
             _percent(row["clean_accuracy_before"]),
             _percent(row["clean_accuracy_after"]),
-            row["reason"],
         )
     show(table)
+    for row in rounds:
+        show(f"round {row['round']} {row['decision']}: {row['reason']}")
+    served = Table("promotion", "weights", "since (UTC)", "why")
+    for promotion in ledger.promotions():
+        served.add_row(str(promotion.number), promotion.weights_id, promotion.created_at[:19], promotion.reason)
+    show(served)
     show(f"round {now.number} is open; weights {now.weights_id} are served (promotion {now.promotion})")
     show(f"{now.ready} of {settings.fooling_threshold} new fooling drawings")
     if worker.state != "idle":

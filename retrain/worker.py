@@ -17,7 +17,7 @@ from flagging.attempts import Refused
 from flagging.home import Home
 
 REPOSITORY = Path(__file__).parents[1]
-STOPPED = "the retraining was stopped before it ended; no drawing is lost, the next fooling drawing starts it again"
+STOPPED = "the retraining was stopped before it ended; no drawing is lost, the next retraining learns from them all"
 
 
 ALREADY_RUNNING = 75  # the worker's exit status when another one is at work: no failure
@@ -134,14 +134,16 @@ class Worker:
     def state(self) -> WorkerState:
         """How far the worker is. A worker of ours that ended badly before it could say so counts as failed."""
         process = self._process
-        if process is not None and process.poll() is None and not self._was_held:
+        if process is not None and process.poll() is not None:
+            self._process = None
+            # Into the file: the next retraining, whoever starts it, then takes the failure off the page.
+            if process.returncode not in (0, ALREADY_RUNNING) and self.files.read().state == "idle":
+                self.files.write(WorkerState("failed", message=self._last_words()))
+        elif process is not None and not self._was_held:
             if not self.files.is_held():
                 return WorkerState("running", stage="starting")
             self._was_held = True
-        state = self.files.read()
-        if state.state == "idle" and process is not None and process.returncode not in (None, 0, ALREADY_RUNNING):
-            return WorkerState("failed", message=self._last_words())
-        return state
+        return self.files.read()
 
     def _last_words(self) -> str:
         lines = self.files.log.read_text(errors="replace").strip().splitlines()

@@ -28,7 +28,8 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         """Submit a drawing as an attempt: it is read by the served model and recorded.
 
         strokes: as for /predict, for example [[[140, 60], [140, 220]]]; label: the digit you meant, 0 to 9, for
-        example 1. Gives the prediction, attempt_id, label, model_wrong, and fooling and threshold of this round.
+        example 1. Gives the prediction, attempt_id, label, model_wrong, fooling (of this round), and ready of
+        threshold: the drawings towards the next retraining.
         """
         return _answered(lambda: game.submit(strokes, label, _token(request))[0])
 

@@ -19,9 +19,14 @@ let tryId = newId();
 let lastAttempt = null;
 let streak = 0;
 
+const ANSWER_WITHIN_MS = 20000; // the ledger waits 15 s for its lock
+const UNREACHABLE = "The server cannot be reached";
+
 // Call a Python function. Gradio's own caller swallows a lost connection and answers nothing.
 async function call(name, data) {
-  const answer = await server[name](data);
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error("no answer in time")), ANSWER_WITHIN_MS)));
+  const answer = await Promise.race([server[name](data), late]).finally(() => clearTimeout(timer));
   if (answer === undefined || answer === null) throw new Error("no answer");
   return answer;
 }
@@ -43,7 +48,7 @@ async function ask() {
     try {
       answer = await call("look", { token, try_id: asked, strokes: pad.strokes });
     } catch {
-      answer = { error: "The server cannot be reached. Your drawing stays here; it is asked again as you draw." };
+      answer = { error: `${UNREACHABLE}. Your drawing stays here; it is asked again as you draw.` };
     }
     if (asked !== tryId || pad.isEmpty) continue; // cleared meanwhile
     if (answer.error) say(answer.error, "problem");
@@ -111,7 +116,7 @@ async function submit(label) {
   try {
     result = await call("submit", { token, try_id: tryId, strokes: pad.strokes, label });
   } catch {
-    result = { error: "The server cannot be reached, so this drawing may not be saved. Tap the digit again: it counts once." };
+    result = { error: `${UNREACHABLE}, so this drawing may not be saved. Tap the digit again: it counts once.` };
   }
   submitting = pad.locked = false;
   board.classList.remove("busy");
@@ -146,10 +151,10 @@ function cheer() {
 }
 
 function sayOutcome(result) {
-  const saw = `${result.prediction} (${percent(result.probabilities[result.prediction])})`;
+  const saw = `${result.prediction === 8 ? "an" : "a"} ${result.prediction} (${percent(result.probabilities[result.prediction])})`;
   const text = result.model_wrong
-    ? `You fooled it! It saw a ${saw}.`
-    : `Not fooled: it saw a ${saw}. ${result.probabilities[result.prediction] < 0.8 ? "Close, though!" : "Try something stranger."}`;
+    ? `You fooled it! It saw ${saw}.`
+    : `Not fooled: it saw ${saw}. ${result.probabilities[result.prediction] < 0.8 ? "Close, though!" : "Try something stranger."}`;
   say(text, result.model_wrong ? "fooled" : "not-fooled");
 }
 
@@ -175,11 +180,12 @@ $("#retract").addEventListener("click", async () => {
     result = await call("retract", { token, attempt_id: taken.attempt_id });
   } catch {
     lastAttempt ??= taken;
-    return say("The server cannot be reached; it was not taken back. Try again.", "problem");
+    return say(`${UNREACHABLE}; it was not taken back. Try again.`, "problem");
   }
   if (result.error) return say(result.error, "problem");
   if (taken.model_wrong) streak = Math.max(0, streak - 1);
   say("Taken back: that drawing no longer counts.", "hint");
+  canvas.focus({ preventScroll: true }); // the button that had it is gone
   showStreak();
   showProgress(result);
 });
@@ -226,6 +232,7 @@ async function refresh() {
     refreshing = false;
   }
   if (now.error) return;
+  if ($("#outcome .text").textContent.startsWith(UNREACHABLE)) say(pad.isEmpty ? "The server is back." : "The server is back; your drawing is still here.", "hint");
   showProgress(now);
   const last = now.last_decision;
   const swapped = promotion !== null && now.promotion !== promotion;
@@ -263,11 +270,13 @@ $("#withdraw").addEventListener("click", async () => {
     say(result.error ?? `${result.deleted} drawing${result.deleted === 1 ? "" : "s"} of yours deleted.`, result.error ? "problem" : "hint");
     refresh();
   } catch {
-    say("The server cannot be reached; nothing was deleted. Try again.", "problem");
+    say(`${UNREACHABLE}; nothing was deleted. Try again.`, "problem");
   }
 });
 for (let digit = 0; digit < 10; digit++) $(`#digit-${digit}`).addEventListener("click", () => submit(digit));
 
+// A maintainer's link pasted into the open page: read it as at the start.
+window.addEventListener("hashchange", () => location.hash.startsWith("#maintainer=") && location.reload(), listening);
 const isTyping = (target) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 document.addEventListener(
   "keydown",

@@ -67,7 +67,7 @@ def header() -> gr.HTML:
     """Name of the game and how the round goes; draw.js keeps it up to date."""
     return gr.HTML(
         '<div id="header"><h1 class="name">HOOD<span>WINK</span></h1>'
-        '<div id="round-status" role="status"><span class="round"></span>'
+        '<div id="round-status"><span class="round"></span>'
         '<progress max="1" value="0" aria-label="Fooling drawings towards the next retraining"></progress>'
         '<span class="count"></span></div></div>',
         apply_default_css=False,
@@ -78,7 +78,10 @@ def _template() -> str:
     bars = "".join(
         f'<li><span class="name">{d}</span><span class="bar"></span><span class="value"></span></li>' for d in range(10)
     )
-    digits = "".join(f'<button id="digit-{d}" type="button" aria-label="I drew a {d}">{d}</button>' for d in range(10))
+    digits = "".join(
+        f'<button id="digit-{d}" type="button" aria-label="I drew {"an" if d == 8 else "a"} {d}">{d}</button>'
+        for d in range(10)
+    )
     return (HERE / "draw.html").read_text().replace("@bars", bars).replace("@digits", digits)
 
 

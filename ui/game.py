@@ -65,6 +65,7 @@ class Game:
         self._known_tries: OrderedDict[str, None] = OrderedDict()
         self._known_tries_lock = threading.Lock()
         self._problem = ""
+        self._told = ""  # what was logged of the last retraining's failure
         self._tried_with: int | None = None  # fooling drawings there were when a retraining was last started
         self._catching_up = threading.Lock()
         self._stop = threading.Event()
@@ -104,6 +105,10 @@ class Game:
                 self.served.swap(load_weights(self._home.weights, now.weights_id), now.promotion)
                 log.info("promotion %d: serving weights %s", now.promotion, now.weights_id)
             self._problem = ""
+            failure = self.worker.state().message
+            if failure and failure != self._told:
+                log.warning("round %d: %s", now.number, failure)
+            self._told = failure
             due = self.settings.auto_retrain and self.settings.is_due(now.ready)
             # After a failure the same drawings do not start it again; the next fooling drawing does.
             if due and self._tried_with != now.fooling_total and self.worker.start(now=False):

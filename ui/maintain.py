@@ -7,15 +7,17 @@ import gradio as gr
 from flagging.database import LedgerUnavailable
 from ui.game import Game
 
-LOCKED = "Opens with the maintainer token; it is in the link printed when the app starts."
+LOCKED = "Opens with the maintainer token: HOODWINK_MAINTAINER_TOKEN, or in the link printed when the app starts."
 
 # The token comes in the address's fragment, which browsers send to no server, and is taken off it at once.
 READ_LINK = """(typed) => {
-    const found = /^#maintainer=([\\w-]+)$/.exec(location.hash);
-    if (found) {
-        try { sessionStorage.setItem("hoodwink-maintainer", found[1]); } catch {}
+    if (location.hash.startsWith("#maintainer=")) {
+        const token = decodeURIComponent(location.hash.slice("#maintainer=".length));
+        try { sessionStorage.setItem("hoodwink-maintainer", token); } catch {}
         history.replaceState(null, "", location.pathname + location.search);
-        return [found[1]];
+        const tabs = [...document.querySelectorAll("[role=tab]")];
+        tabs.find((tab) => tab.textContent.trim() === "Maintain")?.click();
+        return [token];
     }
     try { return [sessionStorage.getItem("hoodwink-maintainer") ?? typed ?? ""]; } catch { return [typed ?? ""]; }
 }"""
@@ -112,10 +114,12 @@ def _overview(game: Game) -> str:
 
 def _earlier_weights(game: Game) -> list[tuple[str, str]]:
     """What was served before and is not now, newest first: what to show, and the weights' id."""
-    promotions = game.ledger.promotions()
-    seen = {p.weights_id: f"{p.weights_id} (promotion {p.number}, {p.created_at[:16]})" for p in promotions}
-    del seen[promotions[-1].weights_id]
-    return [(text, weights_id) for weights_id, text in reversed(seen.items())]
+    now, *earlier = reversed(game.ledger.promotions())
+    seen: dict[str, str] = {}
+    for p in earlier:
+        made = p.created_at[:16].replace("T", " ")
+        seen.setdefault(p.weights_id, f"{p.weights_id} (promotion {p.number}, {made} UTC)")
+    return [(text, weights_id) for weights_id, text in seen.items() if weights_id != now.weights_id]
 
 
 def _or_message(work: Any) -> None:

@@ -36,7 +36,7 @@ const pad = {
   },
   changed() {
     canvas.dataset.points = this.points;
-    paint();
+    paintSoon();
     this.onchange();
   },
 };
@@ -57,6 +57,17 @@ function paint() {
     for (const point of stroke.length > 1 ? stroke.slice(1) : stroke) ink.lineTo(point[0], point[1]);
     ink.stroke();
   }
+}
+
+let painting = false;
+
+function paintSoon() {
+  if (painting) return;
+  painting = true;
+  requestAnimationFrame(() => {
+    painting = false;
+    paint();
+  });
 }
 
 // As many pixels as the screen really has, so that lines are crisp.

@@ -57,5 +57,5 @@ def test_out_of_reach_it_says_what_to_set(tmp_path, monkeypatch):
     from model.clean_digits import _torchvision_mnist
 
     monkeypatch.setattr(_torchvision_mnist(), "mirrors", ["http://127.0.0.1:9/"])
-    with pytest.raises(CleanDigitsMissing, match="could not be downloaded .* set HOODWINK_MNIST_DIR"):
+    with pytest.raises(CleanDigitsMissing, match="could not be downloaded; set HOODWINK_MNIST_DIR"):
         load_clean_digits(None, tmp_path)

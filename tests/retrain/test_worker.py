@@ -79,6 +79,16 @@ def test_run_closes_a_round_and_says_what_it_did(environment):
     assert environment.served().weights_id == round0
 
 
+def test_a_failure_is_forgotten_when_somebody_elses_retraining_succeeds(environment, home, monkeypatch, tmp_path):
+    add_fooling(environment, 3)
+    worker = Worker(home, os.environ | {"HOODWINK_THRESHOLD": "many"})
+    worker.start(now=False)
+    until(lambda: not worker.is_running())
+    assert worker.state().state == "failed"
+    WorkerFiles(home).write(WorkerState())  # as a retraining started in a terminal does at its end
+    assert worker.state() == WorkerState()
+
+
 @pytest.mark.parametrize("stage", ["starting", "fine-tuning", "scoring"])
 def test_a_killed_worker_loses_nothing_and_the_next_one_works(environment, home, stage):
     add_fooling(environment, 3)
@@ -90,7 +100,7 @@ def test_a_killed_worker_loses_nothing_and_the_next_one_works(environment, home,
         until(lambda: worker.files.read().stage == stage)
     worker._process.kill()
     worker._process.wait()
-    assert worker.state().state == "failed"
+    assert worker.state().state == worker.state().state == "failed"
     assert worker.state().message
     assert not worker.is_running()
     assert (environment.closed_rounds(), environment.open_round().ready) == ([], 3)
