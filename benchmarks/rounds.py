@@ -7,6 +7,7 @@ When all digits are used they are drawn again, shifted and scaled. Writes docs/r
 
 import json
 import random
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -32,18 +33,22 @@ DOCS = Path(__file__).parents[1] / "docs"
 def main(
     rounds: Annotated[int, typer.Option(help="Rounds to play.")] = 5,
     threshold: Annotated[int, typer.Option(help="Fooling drawings a round.")] = 60,
-    seed: Annotated[int, typer.Option(help="Order in which the digits are drawn.")] = 1,
+    seeds: Annotated[int, typer.Option(help="How many times to play, each with another order of drawings.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for rounds.md and rounds.json.")] = DOCS,
 ) -> None:
     """Play rounds and report MER, clean accuracy and the accuracy on six unseen writers after each."""
     digits = load_pen_digits("natural")
     judges = {framing: _as_digits(load_pen_digits(framing)) for framing in ("natural", "centred")}
-    with tempfile.TemporaryDirectory() as folder:
-        app = RunningApp(Path(folder), {"HOODWINK_THRESHOLD": str(threshold)})
-        with app:
+    runs = []
+    for seed in range(1, seeds + 1):
+        # One key, so that the same drawings are held out wherever this runs.
+        settings = {"HOODWINK_THRESHOLD": str(threshold), "HOODWINK_ANNOTATOR_KEY": f"benchmark of rounds {seed}"}
+        with tempfile.TemporaryDirectory() as folder, RunningApp(Path(folder), settings) as app:
             start = _judged(app, judges, Client(app.url, verbose=False).predict(api_name="/status")["weights_id"])
-            played = list(_play(app, digits, judges, rounds, threshold, seed))
-    _write(start, played, threshold, seed, out)
+            runs.append(
+                {"seed": seed, "start": start, "rounds": list(_play(app, digits, judges, rounds, threshold, seed))}
+            )
+    _write(runs, threshold, out)
 
 
 def _play(
@@ -72,7 +77,7 @@ def _play(
             time.sleep(0.05)  # until the server has swapped
         row = closed | {"waited_seconds": round(waited, 1)} | _judged(app, judges, closed["weights_id"])
         print(
-            f"round {number}: MER {row['mer']['value']:.3f} of {row['attempts']}, {row['decision']}, clean "
+            f"seed {seed}, round {number}: MER {row['mer']['value']:.3f} of {row['attempts']}, {row['decision']}, clean "
             f"{row['clean_accuracy_after']:.4f}, unseen writers {row['natural']['value']:.3f}, {waited:.0f} s",
             flush=True,
         )
@@ -107,37 +112,50 @@ def _judged(app: RunningApp, judges: dict[str, Digits], weights_id: str) -> dict
     return {framing: asdict(figures) for framing, figures in shares.items()}
 
 
-def _write(start: dict[str, Any], played: list[dict[str, Any]], threshold: int, seed: int, out: Path) -> None:
-    n = start["natural"]["n"]
+def _write(runs: list[dict[str, Any]], threshold: int, out: Path) -> None:
+    rounds = len(runs[0]["rounds"])
+    n = runs[0]["start"]["natural"]["n"]
+    start = runs[0]["start"] | {"clean": runs[0]["rounds"][0]["clean_accuracy_before"]}
     lines = [
-        f"<!-- written by python -m benchmarks.rounds --rounds {len(played)} --threshold {threshold} --seed {seed} -->",
-        "| round | attempts | fooling | MER (95 % interval) | decision | clean accuracy | unseen writers, natural | unseen writers, centred | training |",
-        "|---|---|---|---|---|---|---|---|---|",
-        f"| start | | | | | {played[0]['clean_accuracy_before']:.4f} | {_percent(start['natural'])} | {_percent(start['centred'])} | |",
+        f"<!-- written by python -m benchmarks.rounds --rounds {rounds} --threshold {threshold} --seeds {len(runs)} -->",
+        "| round | attempts | MER | promoted | clean accuracy after | unseen writers, natural | unseen writers, centred | fine-tuning |",
+        "|---|---|---|---|---|---|---|---|",
+        f"| round-0 weights | | | | {100 * start['clean']:.2f} % | {100 * start['natural']['value']:.1f} % | {100 * start['centred']['value']:.1f} % | |",
     ]
-    for row in played:
-        mer = row["mer"]
-        lines.append(
-            f"| {row['round']} | {row['attempts']} | {row['fooling']} | {mer['value']:.3f} ({mer['low']:.3f} to {mer['high']:.3f}) "
-            f"| {row['decision']} | {row['clean_accuracy_after']:.4f} | {_percent(row['natural'])} | {_percent(row['centred'])} "
-            f"| {row['seconds']:.0f} s |"
+    for number in range(rounds):
+        played = [run["rounds"][number] for run in runs]
+        promoted = sum(row["decision"] == "promoted" for row in played)
+        cells = (
+            str(number + 1),
+            _spread([row["attempts"] for row in played], "{:.0f}"),
+            _spread([100 * row["mer"]["value"] for row in played], "{:.1f} %"),
+            f"{promoted} of {len(played)}",
+            _spread([100 * row["clean_accuracy_after"] for row in played], "{:.2f} %"),
+            _spread([100 * row["natural"]["value"] for row in played], "{:.1f} %"),
+            _spread([100 * row["centred"]["value"] for row in played], "{:.1f} %"),
+            _spread([row["seconds"] for row in played], "{:.0f} s"),
         )
-    first, last = played[0]["mer"]["value"], played[-1]["mer"]["value"]
+        lines.append(f"| {' | '.join(cells)} |")
+    fell = [run["rounds"][0]["mer"]["value"] / run["rounds"][-1]["mer"]["value"] for run in runs]
     lines += [
         "",
-        f"MER fell {first / last:.1f}-fold over {len(played)} rounds of {threshold} fooling drawings. It is the share of "
-        "attempts that fooled the weights serving in that round; clean accuracy (10,000 MNIST test digits) and the "
-        f"accuracy on {n} drawings of six unseen writers are those of the weights the round made. One run, seed {seed}.",
+        f"Mean (lowest to highest) of {len(runs)} runs with other orders of drawings; {threshold} fooling drawings a round. MER, "
+        f"the share of attempts that fooled the weights serving in the round, fell {_spread(fell, '{:.1f}')}-fold. Clean accuracy "
+        f"(10,000 MNIST test digits) and the accuracy on {n} drawings of six unseen writers are of the weights a round made; "
+        "fine-tuning ran beside the app on two cores.",
         "",
     ]
     out.mkdir(parents=True, exist_ok=True)
     (out / "rounds.md").write_text("\n".join(lines))
-    (out / "rounds.json").write_text(json.dumps({"start": start, "rounds": played}, indent=1))
+    (out / "rounds.json").write_text(json.dumps(runs, indent=1))
     print("\n".join(lines))
 
 
-def _percent(figures: dict[str, Any]) -> str:
-    return f"{100 * figures['value']:.1f} %"
+def _spread(values: list[float], form: str) -> str:
+    mean = form.format(statistics.mean(values))
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({form.format(min(values)).split()[0]} to {form.format(max(values)).split()[0]})"
 
 
 if __name__ == "__main__":
