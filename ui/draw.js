@@ -203,16 +203,14 @@ let news = "";
 function showProgress(now) {
   const box = document.getElementById("round-status");
   if (!box) return;
-  const training = now.training ?? box.classList.contains("training");
-  const share = training ? (now.progress ?? 0) : Math.min(now.ready / now.threshold, 1);
+  const fromStatus = now.training !== undefined; // else from an attempt, which knows the counts only
+  if (!fromStatus && box.classList.contains("training")) return;
+  const training = Boolean(now.training);
+  const share = training ? now.progress : Math.min(now.ready / now.threshold, 1);
   box.querySelector("progress").value = share;
-  if (now.round !== undefined && now.stage !== undefined) box.querySelector(".round").textContent = `round ${now.round}`;
-  if (!training || now.progress !== undefined) {
-    box.querySelector(".count").textContent = training
-      ? `learning ${Math.round(share * 100)} %`
-      : `${now.ready} of ${now.threshold}`;
-  }
-  box.classList.toggle("training", Boolean(training));
+  box.querySelector(".count").textContent = training ? `learning ${Math.round(share * 100)} %` : `${now.ready} of ${now.threshold}`;
+  if (fromStatus) box.querySelector(".round").textContent = `round ${now.round}`;
+  box.classList.toggle("training", training);
   box.title = training
     ? "A new model is learning from the drawings; keep drawing."
     : `${now.ready} of the ${now.threshold} fooling drawings that start the next retraining`;
