@@ -35,8 +35,10 @@ class Person:
             self.page.mouse.up()
 
     def prediction(self) -> int:
-        """The digit on the page, once there is one."""
-        self.page.wait_for_function("/\\d/.test(document.querySelector('#prediction .digit').textContent)")
+        """The digit on the page, once it is the answer for the whole drawing."""
+        self.page.wait_for_function(
+            "document.querySelector('#prediction').dataset.points === document.querySelector('#sketchpad canvas').dataset.points"
+        )
         return int(self.page.locator("#prediction .digit").inner_text())
 
     def submit(self, label: int) -> str:

@@ -1,5 +1,7 @@
 """The main job: real pen strokes fool the model until a new one takes over, without a reload."""
 
+import json
+
 import pytest
 
 from benchmarks.server import RunningApp
@@ -42,9 +44,12 @@ def test_ten_fooling_drawings_bring_a_new_model_without_a_reload(chromium, tmp_p
         person.says("0 of 10", "#round-status")
         person.says("round 2", "#round-status")
         assert person.page.evaluate("window.neverReloaded") is True
-        # What was drawn is what was recorded, to the canvas unit.
+        # What was drawn is what was recorded.
         first = next(ledger.attempts())
         assert first.label == pen_digits[0].label
+        for drawn_stroke, kept_stroke in zip(pen_digits[0].strokes, json.loads(first.strokes), strict=True):
+            assert kept_stroke[0][:2] == pytest.approx(drawn_stroke[0], abs=0.5)
+            assert kept_stroke[-1][:2] == pytest.approx(drawn_stroke[-1], abs=1)
         person.page.get_by_role("tab", name="Rounds").click()
         person.page.wait_for_selector("td:has-text('promoted')")
         assert person.errors == []
