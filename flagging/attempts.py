@@ -51,6 +51,13 @@ class Attempt:
     split: Split
     raster_version: int
     created_at: str  # UTC, ISO 8601
+    state: str | None = None  # of judging, as flagging.judging names them; None where the model was not fooled
+    judged_label: int | None = None  # the digit other annotators agreed on
+
+    @property
+    def digit(self) -> int:
+        """What the drawing shows, as far as is known: what other annotators agreed on, else what was meant."""
+        return self.label if self.judged_label is None else self.judged_label
 
 
 def checked_label(label: object) -> int:

@@ -6,8 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA = Path(__file__).with_name("schema.sql")
-SCHEMA_VERSION = 1
+from flagging import standings
+
+ROWS, CACHES = (Path(__file__).with_name(name) for name in ("schema.sql", "caches.sql"))
+SCHEMA_VERSION = 2
+# What decisions had used was kept as a number of the newest attempt in version 1, and judging was not there.
+FROM_VERSION_1 = """
+INSERT INTO uses SELECT attempt_id, (SELECT min(number) FROM rounds WHERE used_seq >= seq)
+    FROM attempts WHERE model_wrong = 1 AND seq <= (SELECT max(used_seq) FROM rounds);
+ALTER TABLE rounds DROP COLUMN used_seq;
+DROP TABLE round_counts;
+"""
 BUSY_SECONDS = 15.0
 
 
@@ -93,9 +102,11 @@ class Database:
                     f"{self._path} was written by a newer Hoodwink (ledger version {version}, this one reads "
                     f"{SCHEMA_VERSION}); update Hoodwink"
                 )
-            if version == 0:
-                for statement in SCHEMA.read_text().split(";\n"):
+            if version < SCHEMA_VERSION:
+                migration = FROM_VERSION_1 if version == 1 else ""
+                for statement in (ROWS.read_text() + migration + CACHES.read_text()).split(";\n"):
                     db.execute(statement)
+                standings.recount(db)
                 db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager

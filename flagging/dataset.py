@@ -1,6 +1,7 @@
 """The dataset people load, made from the ledger."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ FEATURES = Features(
         "prediction": ClassLabel(names=DIGITS),
         "probabilities": List(Value("float32"), length=10),
         "model_wrong": Value("bool"),
+        "state": Value("string"),
+        "judged_label": ClassLabel(names=DIGITS),
         "split": Value("string"),
         "strokes": Value("string"),
         "round": Value("int32"),
@@ -28,7 +31,12 @@ FEATURES = Features(
         "created_at": Value("string"),
     }
 )
-CONFIGS = ("fooling", "all")  # the first is the default
+CONFIGS: dict[str, Callable[[Attempt], bool]] = {  # the first is the default
+    "fooling": lambda attempt: attempt.model_wrong and attempt.state != "rejected",
+    "verified": lambda attempt: attempt.state in ("verified", "corrected"),
+    "all": lambda _: True,
+}
+DEFAULT = next(iter(CONFIGS))
 SPLITS = ("train", "test")
 
 
@@ -44,8 +52,9 @@ def export(ledger: Ledger, folder: Path) -> Exported:
     """Write the dataset as Parquet, one file per config, split and round, with a card; then
     `datasets.load_dataset(folder)` gives the fooling drawings and `load_dataset(folder, "all")` every attempt.
 
-    A split without a drawing is left out, and so is `fooling` while nothing fooled: `datasets` cannot load them. The folder is replaced as a whole. Raises
-    Refused if there is no drawing at all, or the folder holds anything that is not an earlier export.
+    Config `verified` has those that other annotators confirmed. A split without a drawing is left out, and so is a
+    config while it has none: `datasets` cannot load them. Hidden and retracted drawings are in none. The folder is
+    replaced as a whole. Raises Refused if there is no drawing at all, or the folder holds anything that is not an earlier export.
     """
     marker = ".hoodwink-export"
     folder = folder.resolve()
@@ -62,9 +71,9 @@ def export(ledger: Ledger, folder: Path) -> Exported:
     (beside / marker).touch()
     rounds = range(1, ledger.open_round().number + 1)
     rows: dict[str, dict[str, int]] = {}
-    for config in CONFIGS:
+    for config, belongs in CONFIGS.items():
         for split in SPLITS:
-            chosen = [a for a in attempts if a.split == split and (config == "all" or a.model_wrong)]
+            chosen = [a for a in attempts if a.split == split and belongs(a)]
             rows.setdefault(config, {})[split] = len(chosen)
             for number in rounds:
                 of_round = [a for a in chosen if a.round == number]
@@ -87,7 +96,7 @@ def _write(attempts: list[Attempt], path: Path) -> None:
 def _card(rows: dict[str, dict[str, int]], ledger: Ledger) -> str:
     configs = "".join(
         f"- config_name: {config}\n"
-        + ("  default: true\n" if config == CONFIGS[0] else "")
+        + ("  default: true\n" if config == DEFAULT else "")
         + "  data_files:\n"
         + "".join(
             f"  - split: {split}\n    path: {config}/{split}-*.parquet\n" for split in SPLITS if rows[config][split]
@@ -113,5 +122,8 @@ fooling when the model's prediction differs from the digit its annotator meant.
 Rounds closed so far: {ledger.open_round().number - 1}. Test drawings are never trained on; annotator, label and round
 decide the split together. Columns: `image` 28 x 28 grey, ink is white; `strokes` JSON `[[[x, y] or [x, y, ms], ...], ...]`
 on a 280 x 280 canvas, from which the image was made (`raster_version`); `prediction` and `probabilities` are those of the
-weights `weights_id`, serving as promotion `promotion` when it was submitted; `annotator` is a keyed hash.
+weights `weights_id`, serving as promotion `promotion` when it was submitted; `annotator` is a keyed hash; `label` is
+what the annotator meant, `state` what other annotators' blind readings made of it (pending, verified, corrected, rejected,
+ambiguous; none where the model was right) and `judged_label` the digit they agreed on. `fooling` leaves out rejected
+drawings: there the others read what the model read. `verified` holds verified and corrected ones.
 """

@@ -4,22 +4,31 @@ The functions work inside a transaction that flagging.ledger has opened.
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any, Literal
 
+from flagging import standings
 from flagging.attempts import Refused
 from flagging.database import LedgerUnavailable
 
 DecisionKind = Literal["promoted", "refused", "rolled back"]
-NOT_RETRACTED = "attempt_id NOT IN (SELECT attempt_id FROM retractions)"
+
+
+# As round_counts has them, in the order of RoundCounts.
+_COUNTS = "coalesce(tries, 0), coalesce(attempt, 0), coalesce(fooling, 0), coalesce(verified, 0), coalesce(pending, 0)"
 
 
 @dataclass(frozen=True)
 class RoundCounts:
+    """verified: of the fooling attempts, those the votes confirmed; pending: those not decided yet."""
+
     tries: int = 0
     attempts: int = 0
     fooling: int = 0
+    verified: int = 0
+    pending: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,8 @@ class Promotion:
 class OpenRound:
     """The round that is being played.
 
-    ready: fooling drawings, of any round, that the last decision had not used; last_seq: the newest attempt.
+    usable: fooling drawings of all rounds that may be learnt from: with a quorum only verified ones;
+    ready: those of them on which no decision rested yet.
     """
 
     number: int
@@ -42,8 +52,8 @@ class OpenRound:
     weights_id: str
     counts: RoundCounts
     ready: int
-    fooling_total: int  # over all rounds
-    last_seq: int
+    usable: int
+    quorum: int
 
 
 @dataclass(frozen=True)
@@ -87,20 +97,17 @@ def round_of(db: Connection, promotion: int) -> int:
 
 def open_round(db: Connection) -> OpenRound:
     now, number = served(db), _open_number(db)
-    counts = db.execute("SELECT tries, attempts, fooling FROM round_counts WHERE round = ?", (number,)).fetchone()
+    counts = db.execute(f"SELECT {_COUNTS} FROM round_counts WHERE round = ?", (number,)).fetchone()
     # Sums over rounds, not over attempts: a few hundred rows at most.
-    ready, fooling_total = db.execute(
-        "SELECT coalesce(sum(unused), 0), coalesce(sum(fooling), 0) FROM round_counts"
-    ).fetchone()
-    last_seq = db.execute("SELECT coalesce(max(seq), 0) FROM attempts").fetchone()[0]
-    return OpenRound(number, now.number, now.weights_id, RoundCounts(*(counts or ())), ready, fooling_total, last_seq)
+    ready, usable = db.execute("SELECT coalesce(sum(ready), 0), coalesce(sum(usable), 0) FROM round_counts").fetchone()
+    quorum = standings.quorum(db)
+    return OpenRound(number, now.number, now.weights_id, RoundCounts(*(counts or ())), ready, usable, quorum)
 
 
 def closed_rounds(db: Connection, *, newest_only: bool = False) -> list[ClosedRound]:
     """Every decision so far, oldest first."""
     rows = db.execute(
-        "SELECT number, decision, reason, weights_id, promotion, figures, test_set, closed_at, "
-        "coalesce(tries, 0), coalesce(attempts, 0), coalesce(fooling, 0) "
+        f"SELECT number, decision, reason, weights_id, promotion, figures, test_set, closed_at, {_COUNTS} "
         "FROM rounds LEFT JOIN round_counts ON round = number "
         f"ORDER BY number {'DESC LIMIT 1' if newest_only else ''}"
     )
@@ -114,6 +121,8 @@ def close_round(
     weights_id: str,
     figures: dict[str, Any],
     began: OpenRound,
+    used: Iterable[str],
+    test_set: Sequence[str],
     now: str,
 ) -> None:
     """Close the open round: decision, promotion and frozen test set.
@@ -127,65 +136,25 @@ def close_round(
     if decision != "refused":
         promotion += 1
         db.execute("INSERT INTO promotions VALUES (?, ?, ?, ?)", (promotion, weights_id, decision, now))
-    test_set = db.execute(
-        f"SELECT attempt_id FROM attempts WHERE round = ? AND split = 'test' AND model_wrong = 1 AND {NOT_RETRACTED} "
-        "ORDER BY seq",
-        (current.number,),
-    )
     row = {
         "number": current.number,
         "decision": decision,
         "reason": reason,
         "weights_id": weights_id,
         "promotion": promotion,
-        "used_seq": used_seq(db) if decision == "rolled back" else began.last_seq,
         "figures": json.dumps(figures),
-        "test_set": json.dumps([attempt_id for (attempt_id,) in test_set]),
+        "test_set": json.dumps(list(test_set)),
         "closed_at": now,
     }
     insert(db, "rounds", row)
-    recount_unused(db)
-
-
-def count(db: Connection, number: int, *, tries: int = 0, attempts: int = 0, fooling: int = 0, unused: int = 0) -> None:
-    """Add to the running totals of a round."""
-    db.execute(
-        "INSERT INTO round_counts VALUES (?, ?, ?, ?, ?) ON CONFLICT (round) DO UPDATE SET tries = tries + excluded.tries, "
-        "attempts = attempts + excluded.attempts, fooling = fooling + excluded.fooling, unused = unused + excluded.unused",
-        (number, tries, attempts, fooling, unused),
-    )
-
-
-def recount(db: Connection) -> None:
-    """Rebuild the running totals from the rows they count."""
-    db.execute("DELETE FROM round_counts")
-    # A try that was submitted a round after it was begun is a try of both, see Ledger.record_attempt.
-    db.execute(
-        "INSERT INTO round_counts (round, tries) SELECT round, count(*) FROM (SELECT round FROM tries UNION ALL "
-        "SELECT a.round FROM attempts a JOIN tries t USING (try_id) WHERE a.round <> t.round) GROUP BY round"
-    )
-    rows = db.execute(
-        f"SELECT round, count(*), sum(model_wrong) FROM attempts WHERE {NOT_RETRACTED} GROUP BY round"
-    ).fetchall()
-    for number, attempts, fooling in rows:
-        count(db, number, attempts=attempts, fooling=fooling)
-    recount_unused(db)
-
-
-def recount_unused(db: Connection) -> None:
-    db.execute("UPDATE round_counts SET unused = 0")
-    rows = db.execute(
-        f"SELECT round, count(*) FROM attempts WHERE seq > ? AND model_wrong = 1 AND {NOT_RETRACTED} GROUP BY round",
-        (used_seq(db),),
-    ).fetchall()
-    for number, unused in rows:
-        count(db, number, unused=unused)
-
-
-def used_seq(db: Connection) -> int:
-    """The newest attempt the last decision had used."""
-    row = db.execute("SELECT used_seq FROM rounds ORDER BY number DESC LIMIT 1").fetchone()
-    return int(row[0]) if row else 0
+    for attempt_id in used:
+        # A drawing withdrawn meanwhile is gone, and one that served before stays with the decision it served first.
+        added = db.execute(
+            "INSERT OR IGNORE INTO uses SELECT attempt_id, ? FROM attempts WHERE attempt_id = ?",
+            (current.number, attempt_id),
+        ).rowcount
+        if added:
+            standings.restand(db, attempt_id)
 
 
 def insert(db: Connection, table: str, row: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ import hmac
 import io
 import json
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
@@ -14,13 +14,28 @@ from typing import Any
 
 from PIL import Image
 
-from flagging import decisions
+from flagging import decisions, standings
 from flagging.attempts import Answer, Attempt, Refused, Split, checked_label
 from flagging.database import Database
 from flagging.decisions import ClosedRound, DecisionKind, OpenRound, Promotion, RoundCounts
+from flagging.judging import checked_reading
 
 TEST_SHARE = 0.2
-COLUMNS = ", ".join(field.name for field in fields(Attempt))
+
+
+@dataclass(frozen=True)
+class Score:
+    """rank: 1 for the most points, shared by those with as many; None without a point. waiting: not judged yet."""
+
+    points: int
+    rank: int | None
+    players: int
+    waiting: int
+
+
+JUDGED = ("state", "judged_label")  # of standings; all other fields of an attempt are columns of attempts
+COLUMNS = ", ".join(f"{'s' if field.name in JUDGED else 'a'}.{field.name}" for field in fields(Attempt))
+ATTEMPTS = "attempts a JOIN standings s ON s.attempt_id = a.attempt_id"
 
 
 def utc_now() -> datetime:
@@ -28,7 +43,7 @@ def utc_now() -> datetime:
 
 
 class Ledger:
-    """Append-only record of tries, attempts, rounds and promotions.
+    """Append-only record of tries, attempts, votes, rounds and promotions.
 
     Every method may be called from any thread and any process. A method that records returns only after
     its transaction is on disk; if it raises, nothing was recorded. Any of them raises LedgerUnavailable.
@@ -50,13 +65,17 @@ class Ledger:
         return self._keyed(f"annotator:{token}").hex()[:24]
 
     def withdraw(self, annotator: str) -> int:
-        """Really delete everything an annotator ever drew, their tries too; how many attempts that were."""
+        """Really delete everything an annotator ever drew, their tries too; how many attempts that were.
+
+        Votes others gave on these drawings go with them; votes this annotator gave on others' stay.
+        """
         mine = "SELECT attempt_id FROM attempts WHERE annotator = ?"
         with self._database.writing() as db:
-            db.execute(f"DELETE FROM retractions WHERE attempt_id IN ({mine})", (annotator,))
+            for table in ("retractions", "votes", "hidings", "uses", "likenesses", "standings"):
+                db.execute(f"DELETE FROM {table} WHERE attempt_id IN ({mine})", (annotator,))
             deleted = db.execute("DELETE FROM attempts WHERE annotator = ?", (annotator,)).rowcount
             db.execute("DELETE FROM tries WHERE annotator = ?", (annotator,))
-            decisions.recount(db)
+            standings.recount(db)
         self._database.forget()
         return deleted
 
@@ -85,7 +104,7 @@ class Ledger:
         meant = checked_label(label)
         image, strokes = _png(answer), json.dumps(answer.strokes, separators=(",", ":"))
         with self._database.writing() as db:
-            earlier = db.execute(f"SELECT {COLUMNS} FROM attempts WHERE try_id = ?", (try_id,)).fetchone()
+            earlier = db.execute(f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE try_id = ?", (try_id,)).fetchone()
             if earlier:
                 return _recorded_before(_attempt(earlier), strokes, meant, annotator)
             self._add_try(db, try_id, annotator, answer.promotion)
@@ -95,7 +114,7 @@ class Ledger:
                 raise Refused("this drawing belongs to another annotator; clear the canvas and draw your own")
             if first_round != number:
                 # Begun in one round and submitted in the next, it was shown predictions in both.
-                decisions.count(db, number, tries=1)
+                standings.count(db, number, tries=1)
             attempt = Attempt(
                 attempt_id=str(uuid.uuid4()),
                 strokes=strokes,
@@ -112,45 +131,72 @@ class Ledger:
                 raster_version=answer.raster_version,
                 created_at=self._now(),
             )
-            probabilities = json.dumps(attempt.probabilities)
-            decisions.insert(db, "attempts", {**vars(attempt), "probabilities": probabilities, "try_id": try_id})
-            wrong = int(attempt.model_wrong)
-            decisions.count(db, number, attempts=1, fooling=wrong, unused=wrong)
-        return attempt
+            row = {name: value for name, value in vars(attempt).items() if name not in JUDGED}
+            row |= {"probabilities": json.dumps(attempt.probabilities), "try_id": try_id}
+            decisions.insert(db, "attempts", row)
+            standings.restand(db, attempt.attempt_id)
+            return _find(db, attempt.attempt_id)
 
     def retract(self, attempt_id: str, annotator: str) -> Attempt:
         """Take back one's own attempt: it stays in the ledger but counts nowhere. Twice is the same as once."""
         with self._database.writing() as db:
-            row = db.execute(f"SELECT {COLUMNS}, seq FROM attempts WHERE attempt_id = ?", (attempt_id,)).fetchone()
-            if row is None:
-                raise Refused(f"there is no attempt {attempt_id[:60]!r}; send the attempt_id that /submit gave")
-            attempt, seq = _attempt(row[:-1]), row[-1]
+            attempt = _find(db, attempt_id)
             if attempt.annotator != annotator:
                 raise Refused("this attempt is not yours; only who drew it can take it back")
-            added = db.execute(
-                "INSERT OR IGNORE INTO retractions (attempt_id, created_at) VALUES (?, ?)", (attempt_id, self._now())
-            ).rowcount
-            if added:
-                wrong = int(attempt.model_wrong)
-                unused = wrong if seq > decisions.used_seq(db) else 0
-                decisions.count(db, attempt.round, attempts=-1, fooling=-wrong, unused=-unused)
+            db.execute("INSERT OR IGNORE INTO retractions VALUES (?, ?)", (attempt_id, self._now()))
+            standings.restand(db, attempt_id)
         return attempt
 
     def attempts(
-        self, *, split: Split | None = None, fooling_only: bool = False, up_to: int | None = None
+        self, *, split: Split | None = None, fooling_only: bool = False, usable_only: bool = False
     ) -> Iterator[Attempt]:
-        """Attempts that were not retracted, oldest first; all of one state of the ledger.
+        """Attempts that were neither retracted nor hidden, oldest first; all of one state of the ledger.
 
-        up_to: leave out what came after this one (OpenRound.last_seq).
+        usable_only: fooling ones that may be learnt from; with a quorum the verified and the corrected ones.
+        """
+        where = "s.gone = 0 AND a.split = coalesce(?, a.split) AND s.fooling >= ? AND s.usable >= ?"
+        with self._database.reading() as db:
+            values = (split, int(fooling_only), int(usable_only))
+            rows = db.execute(f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE {where} ORDER BY a.seq", values).fetchall()
+        return map(_attempt, rows)
+
+    def newest_attempts(self, count: int, *, split: Split) -> list[Attempt]:
+        """The newest attempts of a split, oldest first: usable fooling ones, and those that did not fool."""
+        where = "s.gone = 0 AND a.split = ? AND (s.state IS NULL OR s.usable = 1)"
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE {where} ORDER BY a.seq DESC LIMIT ?", (split, count)
+            ).fetchall()
+        return list(map(_attempt, reversed(rows)))
+
+    def gallery(
+        self,
+        *,
+        label: int | None = None,
+        round_number: int | None = None,
+        state: str | None = None,
+        before: int | None = None,
+        count: int = 60,
+    ) -> tuple[list[Attempt], int | None]:
+        """Fooling drawings, newest first, that were neither retracted nor hidden; and where the next page begins.
+
+        before: as an earlier page gave it. state: of judging.
         """
         where = (
-            f"{decisions.NOT_RETRACTED} AND split = coalesce(:split, split) AND model_wrong >= :fooling "
-            "AND seq <= coalesce(:up_to, seq)"
+            "s.fooling = 1 AND s.label = coalesce(:label, s.label) AND s.round = coalesce(:round, s.round) "
+            "AND s.state = coalesce(:state, s.state) AND s.seq < coalesce(:before, s.seq + 1)"
         )
-        values = {"split": split, "fooling": int(fooling_only), "up_to": up_to}
+        values = {"label": label, "round": round_number, "state": state, "before": before, "count": count + 1}
         with self._database.reading() as db:
-            rows = db.execute(f"SELECT {COLUMNS} FROM attempts WHERE {where} ORDER BY seq", values).fetchall()
-        return map(_attempt, rows)
+            rows = db.execute(
+                f"SELECT {COLUMNS}, a.seq FROM {ATTEMPTS} WHERE {where} ORDER BY s.seq DESC LIMIT :count", values
+            ).fetchall()
+        return [_attempt(row[:-1]) for row in rows[:count]], rows[count - 1][-1] if len(rows) > count else None
+
+    def find(self, attempt_id: str) -> Attempt:
+        """Raises Refused if there is none."""
+        with self._database.reading() as db:
+            return _find(db, attempt_id)
 
     def is_submitted(self, try_id: str) -> bool:
         with self._database.reading() as db:
@@ -162,7 +208,130 @@ class Ledger:
             "INSERT OR IGNORE INTO tries VALUES (?, ?, ?, ?, ?)", (try_id, annotator, promotion, number, self._now())
         ).rowcount
         if added:
-            decisions.count(db, number, tries=1)
+            standings.count(db, number, tries=1)
+
+    # -- judging --------------------------------------------------------------------------------------
+
+    def use_quorum(self, quorum: int) -> None:
+        """From now on so many other annotators must agree before a fooling attempt counts; 0: it counts at once."""
+        with self._database.writing() as db:
+            if quorum != standings.quorum(db):
+                db.execute("UPDATE judging_rule SET quorum = ?", (quorum,))
+                standings.recount(db)
+
+    def next_to_judge(self, annotator: str) -> Attempt | None:
+        """Somebody else's undecided drawing this annotator has not judged: the one nearest to a decision, then the oldest."""
+        where = (
+            "s.pending = 1 AND s.annotator <> :me AND NOT EXISTS "
+            "(SELECT 1 FROM votes v WHERE v.attempt_id = s.attempt_id AND v.annotator = :me)"
+        )
+        with self._database.reading() as db:
+            if standings.quorum(db) == 0:
+                return None
+            row = db.execute(
+                f"SELECT {COLUMNS} FROM standings s INDEXED BY standings_to_judge JOIN attempts a USING (attempt_id) "
+                f"WHERE {where} ORDER BY s.lacking, s.seq LIMIT 1",
+                {"me": annotator},
+            ).fetchone()
+        return _attempt(row) if row else None
+
+    def record_vote(self, attempt_id: str, reading: object, annotator: str) -> Attempt:
+        """Another annotator's blind reading of a drawing; the attempt as it stands after it.
+
+        reading: a digit or "not a digit". Raises Refused for one's own drawing, one that was taken back or hidden, one
+        that did not fool, or a second vote that differs from the first; the same vote again is the first.
+        """
+        read = checked_reading(reading)
+        with self._database.writing() as db:
+            attempt = _find(db, attempt_id)
+            if standings.quorum(db) == 0:
+                raise Refused("nobody judges here: every fooling drawing counts at once (HOODWINK_QUORUM is 0)")
+            if attempt.annotator == annotator:
+                raise Refused("this drawing is your own; others judge it")
+            if not attempt.model_wrong or db.execute(
+                "SELECT gone FROM standings WHERE attempt_id = ?", (attempt_id,)
+            ).fetchone() != (0,):
+                raise Refused("this drawing is not up for judging any more; go on with the next one")
+            mine = db.execute(
+                "SELECT reading FROM votes WHERE attempt_id = ? AND annotator = ?", (attempt_id, annotator)
+            ).fetchone()
+            if mine and mine[0] != read:
+                raise Refused("you judged this drawing already; nobody judges twice")
+            if not mine:
+                vote = {"attempt_id": attempt_id, "annotator": annotator, "reading": read, "created_at": self._now()}
+                decisions.insert(db, "votes", vote)
+                standings.restand(db, attempt_id)
+            return _find(db, attempt_id)
+
+    def waiting_to_be_judged(self) -> int:
+        """Fooling drawings without a decision."""
+        return self.totals().pending
+
+    def hide(self, attempt_id: str, hidden: bool = True) -> Attempt:
+        """A maintainer's mark: a hidden drawing counts nowhere and is shown nowhere. It can be taken off again."""
+        with self._database.writing() as db:
+            attempt = _find(db, attempt_id)
+            row = {"attempt_id": attempt_id, "hidden": int(hidden), "created_at": self._now()}
+            decisions.insert(db, "hidings", row)
+            standings.restand(db, attempt_id)
+        return attempt
+
+    # -- something to play for --------------------------------------------------------------------------
+
+    def record_likeness(self, attempt_id: str, features: bytes, is_new: bool) -> None:
+        """What a fooling drawing looks like to the round-0 network, and whether none before it looked the same.
+
+        Without this row it scores nothing. Recorded once; a second time changes nothing.
+        """
+        with self._database.writing() as db:
+            _find(db, attempt_id)
+            db.execute("INSERT OR IGNORE INTO likenesses VALUES (?, ?, ?)", (attempt_id, features, int(is_new)))
+            standings.restand(db, attempt_id)
+
+    def newest_likenesses(self, label: int, count: int) -> list[bytes]:
+        """Features of the newest fooling drawings of a digit, oldest first."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT features FROM standings s JOIN likenesses USING (attempt_id) "
+                "WHERE s.fooling = 1 AND s.label = ? ORDER BY s.seq DESC LIMIT ?",
+                (label, count),
+            ).fetchall()
+        return [features for (features,) in reversed(rows)]
+
+    def without_likeness(self, count: int) -> list[Attempt]:
+        """Fooling attempts whose likeness was not recorded yet, oldest first."""
+        where = "s.fooling = 1 AND NOT EXISTS (SELECT 1 FROM likenesses l WHERE l.attempt_id = s.attempt_id)"
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE {where} ORDER BY s.seq LIMIT ?", (count,)
+            ).fetchall()
+        return list(map(_attempt, rows))
+
+    def score(self, annotator: str) -> Score:
+        """How this annotator stands among all, by usable fooling drawings that are new."""
+        with self._database.reading() as db:
+            row = db.execute("SELECT points FROM scores WHERE annotator = ?", (annotator,)).fetchone()
+            points = int(row[0]) if row else 0
+            better = db.execute("SELECT count(*) FROM scores WHERE points > ?", (points,)).fetchone()[0]
+            players = db.execute("SELECT count(*) FROM scores WHERE points > 0").fetchone()[0]
+            waiting = db.execute(
+                "SELECT count(*) FROM standings WHERE annotator = ? AND pending = 1 AND usable = 0", (annotator,)
+            ).fetchone()[0]
+        return Score(points, int(better) + 1 if points else None, int(players), int(waiting))
+
+    def pair_counts(self) -> dict[tuple[int, int], int]:
+        """How often a digit that was meant (first) was taken for another; pairs that never happened are left out."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT label, prediction, fooling FROM pair_counts WHERE fooling > 0").fetchall()
+        return {(label, prediction): fooling for label, prediction, fooling in rows}
+
+    def drawn_in_round(self, number: int) -> list[Attempt]:
+        """The attempts of a round that were neither retracted nor hidden, oldest first."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE s.round = ? AND s.gone = 0 ORDER BY s.seq", (number,)
+            ).fetchall()
+        return list(map(_attempt, rows))
 
     # -- rounds and promotions ------------------------------------------------------------------------
 
@@ -186,6 +355,11 @@ class Ledger:
         with self._database.reading() as db:
             return decisions.open_round(db)
 
+    def used(self) -> dict[str, int]:
+        """The round whose decision was the first to rest on each drawing, by attempt id."""
+        with self._database.reading() as db:
+            return dict(db.execute("SELECT attempt_id, round FROM uses").fetchall())
+
     def closed_rounds(self) -> list[ClosedRound]:
         """Every decision so far, oldest first."""
         with self._database.reading() as db:
@@ -196,15 +370,24 @@ class Ledger:
             return next(iter(decisions.closed_rounds(db, newest_only=True)), None)
 
     def close_round(
-        self, decision: DecisionKind, reason: str, weights_id: str, figures: dict[str, Any], *, began: OpenRound
+        self,
+        decision: DecisionKind,
+        reason: str,
+        weights_id: str,
+        figures: dict[str, Any],
+        *,
+        began: OpenRound,
+        used: Iterable[str] = (),
+        test_set: Sequence[str] = (),
     ) -> ClosedRound:
         """Close the open round: decision, promotion and frozen test set in one transaction.
 
-        began: the open round as it was when the work for this decision started. Raises Refused if another
-        decision was made since: then this one would rest on weights that are no longer served.
+        began: the open round as it was when the work for this decision started. used: ids of the drawings the
+        decision rests on, train and test. test_set: ids of the round's held-out fooling drawings. Raises Refused if
+        another decision was made since: then this one would rest on weights that are no longer served.
         """
         with self._database.writing() as db:
-            decisions.close_round(db, decision, reason, weights_id, figures, began, self._now())
+            decisions.close_round(db, decision, reason, weights_id, figures, began, used, test_set, self._now())
             (closed,) = decisions.closed_rounds(db, newest_only=True)
         return closed
 
@@ -212,14 +395,15 @@ class Ledger:
 
     def totals(self) -> RoundCounts:
         """Tries, attempts and fooling attempts over all rounds."""
+        sums = "sum(tries), sum(attempt), sum(fooling), sum(verified), sum(pending)"
         with self._database.reading() as db:
-            row = db.execute("SELECT sum(tries), sum(attempts), sum(fooling) FROM round_counts").fetchone()
+            row = db.execute(f"SELECT {sums} FROM round_counts").fetchone()
         return RoundCounts(*(value or 0 for value in row))
 
     def recount(self) -> None:
         """Rebuild the running totals from the rows they count."""
         with self._database.writing() as db:
-            decisions.recount(db)
+            standings.recount(db)
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
@@ -233,8 +417,15 @@ def _recorded_before(earlier: Attempt, strokes: str, label: int, annotator: str)
     return earlier
 
 
+def _find(db: Connection, attempt_id: str) -> Attempt:
+    row = db.execute(f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE a.attempt_id = ?", (attempt_id,)).fetchone()
+    if row is None:
+        raise Refused(f"there is no attempt {attempt_id[:60]!r}; send the attempt_id that /submit gave")
+    return _attempt(row)
+
+
 def _attempt(row: tuple[Any, ...]) -> Attempt:
-    values = dict(zip(COLUMNS.split(", "), row, strict=True))
+    values = dict(zip((field.name for field in fields(Attempt)), row, strict=True))
     return Attempt(
         **values | {"probabilities": json.loads(values["probabilities"]), "model_wrong": bool(values["model_wrong"])}
     )

@@ -1,7 +1,6 @@
--- The ledger: rows are only added. State (served, open round, ready) is a query over them.
--- round_counts is the one cache: running totals kept in the inserting transaction, rebuilt by Ledger.recount.
+-- The ledger: rows are only added. State (served, open round, verified, ready) is a query over them.
 
-CREATE TABLE tries (
+CREATE TABLE IF NOT EXISTS tries (
     try_id      TEXT PRIMARY KEY,
     annotator   TEXT NOT NULL,
     promotion   INTEGER NOT NULL,  -- that answered first
@@ -9,7 +8,7 @@ CREATE TABLE tries (
     created_at  TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE attempts (
+CREATE TABLE IF NOT EXISTS attempts (
     seq             INTEGER PRIMARY KEY AUTOINCREMENT,
     attempt_id      TEXT NOT NULL UNIQUE,
     try_id          TEXT NOT NULL UNIQUE REFERENCES tries,  -- a try is submitted at most once
@@ -27,38 +26,57 @@ CREATE TABLE attempts (
     raster_version  INTEGER NOT NULL,
     created_at      TEXT NOT NULL
 ) STRICT;
-CREATE INDEX attempts_by_use ON attempts (model_wrong, split, round);
-CREATE INDEX attempts_by_annotator ON attempts (annotator);
-CREATE INDEX tries_by_annotator ON tries (annotator);
+CREATE INDEX IF NOT EXISTS attempts_by_use ON attempts (model_wrong, split, round);
+CREATE INDEX IF NOT EXISTS attempts_by_annotator ON attempts (annotator);
+CREATE INDEX IF NOT EXISTS tries_by_annotator ON tries (annotator);
 
-CREATE TABLE retractions (
+CREATE TABLE IF NOT EXISTS retractions (
     attempt_id  TEXT PRIMARY KEY REFERENCES attempts (attempt_id),
     created_at  TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE promotions (
+CREATE TABLE IF NOT EXISTS votes (
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    attempt_id  TEXT NOT NULL REFERENCES attempts (attempt_id),
+    annotator   TEXT NOT NULL,  -- who judged
+    reading     INTEGER CHECK (reading BETWEEN 0 AND 9),  -- NULL: not a digit
+    created_at  TEXT NOT NULL,
+    UNIQUE (attempt_id, annotator)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS hidings (
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    attempt_id  TEXT NOT NULL REFERENCES attempts (attempt_id),
+    hidden      INTEGER NOT NULL CHECK (hidden IN (0, 1)),  -- the newest row of a drawing holds
+    created_at  TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS hidings_by_attempt ON hidings (attempt_id, seq);
+
+CREATE TABLE IF NOT EXISTS promotions (
     number      INTEGER PRIMARY KEY,
     weights_id  TEXT NOT NULL,
     reason      TEXT NOT NULL,
     created_at  TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE rounds (
+CREATE TABLE IF NOT EXISTS rounds (
     number        INTEGER PRIMARY KEY,
     decision      TEXT NOT NULL CHECK (decision IN ('promoted', 'refused', 'rolled back')),
     reason        TEXT NOT NULL,
     weights_id    TEXT NOT NULL,     -- the candidate, or the weights rolled back to
     promotion     INTEGER NOT NULL,  -- serving from this decision on
-    used_seq      INTEGER NOT NULL,  -- newest attempt the ledger held when this decision's training began
     figures       TEXT NOT NULL,     -- JSON: scores before and after, counts, seconds
     test_set      TEXT NOT NULL,     -- JSON: attempt ids of the round's held-out fooling drawings, frozen
     closed_at     TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE round_counts (
-    round     INTEGER PRIMARY KEY,
-    tries     INTEGER NOT NULL DEFAULT 0,
-    attempts  INTEGER NOT NULL DEFAULT 0,
-    fooling   INTEGER NOT NULL DEFAULT 0,
-    unused    INTEGER NOT NULL DEFAULT 0  -- fooling attempts the last decision had not used
+CREATE TABLE IF NOT EXISTS uses (
+    attempt_id  TEXT PRIMARY KEY REFERENCES attempts (attempt_id),
+    round       INTEGER NOT NULL  -- whose decision was the first to rest on it, train and test alike
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS likenesses (
+    attempt_id  TEXT PRIMARY KEY REFERENCES attempts (attempt_id),
+    features    BLOB NOT NULL,    -- of the round-0 network's penultimate layer
+    is_new      INTEGER NOT NULL  -- no near-duplicate of an earlier fooling drawing of its digit
 ) STRICT;

@@ -28,17 +28,21 @@ class Network(nn.Module):
         self.fc2 = nn.Linear(50, 10)
 
     def forward(self, images: Tensor) -> Tensor:
+        x = self.features(images)
+        if self.dropout:
+            x = F.dropout(x, self.dropout, self.training)
+        logits: Tensor = self.fc2(x)  # (N, 10)
+        return logits
+
+    def features(self, images: Tensor) -> Tensor:
+        """The penultimate layer: (N, 50), not negative."""
         x = (images - PIXEL_MEAN) / PIXEL_STD
         x = F.relu(F.max_pool2d(self.conv1(x), 2))  # (N, 10, 12, 12)
         x = self.conv2(x)
         if self.dropout:
             x = F.dropout2d(x, self.dropout, self.training)
         x = F.relu(F.max_pool2d(x, 2)).flatten(1)  # (N, 320)
-        x = F.relu(self.fc1(x))  # (N, 50)
-        if self.dropout:
-            x = F.dropout(x, self.dropout, self.training)
-        logits: Tensor = self.fc2(x)  # (N, 10)
-        return logits
+        return F.relu(self.fc1(x))  # (N, 50)
 
 
 def as_pixels(images: Tensor) -> Tensor:

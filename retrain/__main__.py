@@ -14,8 +14,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from flagging.home import Home
-from model.clean_digits import load_clean_digits
-from retrain.rounds import Report, close_round, describe_round, roll_back
+from model.rehearsal import load_or_rehearse
+from retrain.history import describe_round
+from retrain.rounds import Report, close_round, roll_back
 from retrain.settings import FineTuningRecipe, RoundSettings
 from retrain.worker import ALREADY_RUNNING, AlreadyRunning, WorkerFiles, WorkerState
 
@@ -148,7 +149,7 @@ def _close_round(home: Home, settings: RoundSettings, report: Report) -> dict[st
     closed = close_round(
         home.open_ledger(),
         home.weights,
-        lambda: load_clean_digits(Path(folder) if folder else None, home.folder),
+        lambda: load_or_rehearse(Path(folder) if folder else None, home.folder),
         settings,
         FineTuningRecipe(),
         report,

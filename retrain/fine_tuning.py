@@ -1,26 +1,15 @@
 """Fine-tuning: the served weights learn from fooling drawings without forgetting clean digits."""
 
 import copy
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
-from flagging.attempts import Attempt
 from model.augment import augment
 from model.clean_digits import Digits
 from model.network import Network, as_pixels
-from model.strokes import check_strokes, rasterise
 from retrain.settings import FineTuningRecipe
-
-
-def as_digits(strokes_of: Sequence[Attempt]) -> Digits:
-    """Attempts as images and the labels their annotators meant, drawn anew from their strokes."""
-    images = [rasterise(check_strokes(json.loads(attempt.strokes))) for attempt in strokes_of]
-    stacked = np.stack(images) if images else np.zeros((0, 28, 28), np.uint8)
-    return Digits(torch.from_numpy(stacked), torch.tensor([a.label for a in strokes_of], dtype=torch.int64))
 
 
 def fine_tune(
@@ -34,8 +23,8 @@ def fine_tune(
 ) -> Network:
     """A candidate: a copy of the parent trained on clean plus fooling digits, each batch holding both.
 
-    Fooling digits are drawn with replacement, so ten of them fill their part of the batch as well as a
-    thousand. On the clean part the candidate is also held to what the round-0 network says (KL divergence,
+    fooling: the fooling drawings, each bent in many ways (retrain.mixing.bent_digits), so that ten of them fill their
+    part of the batch as well as a thousand; none: it trains on clean digits alone. On the clean part the candidate is also held to what the round-0 network says (KL divergence,
     Hinton 2015, temperature 1), and at the end it is averaged with its parent (WiSE-FT, Wortsman et al. 2022):
     both keep clean accuracy that fine-tuning costs without them, see docs/log.md.
     `report(step, of)` is called after every step.

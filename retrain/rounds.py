@@ -8,14 +8,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evaluation.metrics import accuracy, share
+import numpy as np
+from torch import Tensor
+
+from evaluation.metrics import accuracy
 from flagging.attempts import Attempt, Refused
-from flagging.decisions import ClosedRound
+from flagging.decisions import ClosedRound, DecisionKind, OpenRound
 from flagging.ledger import Ledger
-from model.clean_digits import CleanDigits
+from model.clean_digits import CleanDigits, Digits
+from model.likeness import features_of, near
+from model.network import Network
+from model.training import predict_digits
 from model.weights import Card, WeightsDamaged, build_network, load_weights, save_weights
-from retrain.fine_tuning import as_digits, fine_tune
-from retrain.gate import decide
+from retrain.fine_tuning import fine_tune
+from retrain.gate import Readings, decide
+from retrain.history import played
+from retrain.mixing import Mix, as_digits, as_drawings, bent_digits, mix
 from retrain.settings import FineTuningRecipe, RoundSettings
 
 # Says how far a round's work has come: a stage in words and a share from 0 to 1.
@@ -32,65 +40,123 @@ def close_round(
 ) -> ClosedRound:
     """Fine-tune the served weights on everything collected so far, decide, and record the round.
 
-    Raises Refused if there is no fooling drawing at all or another process closed the round meanwhile,
-    CleanDigitsMissing without MNIST, WeightsDamaged if the served weights cannot be read. Until the last
+    Raises Refused if there is no usable fooling drawing at all or another process closed the round meanwhile,
+    CleanDigitsMissing without clean digits, WeightsDamaged if the served weights cannot be read. Until the last
     step, one transaction, the ledger does not change.
     """
     started = time.monotonic()
     report("gathering drawings", 0.0)
     began = ledger.open_round()
-    if began.fooling_total == 0:
-        raise Refused("there is no fooling drawing yet; fool the model at least once before a retraining")
-    # What comes in from here on is for the next round: it counts as unused there.
-    fooling = list(ledger.attempts(fooling_only=True, up_to=began.last_seq))
-    attempts = [a for a in fooling if a.split == "train"]
-    held_out = as_digits([a for a in fooling if a.split == "test" and a.round == began.number])
-    clean = load_digits()
+    check_usable(began)
     parent = load_weights(weights_folder, began.weights_id)
     served = build_network(parent)
     round0 = build_network(load_weights(weights_folder, ledger.promotions()[0].weights_id))
+    # What comes in from here on is for the next round: no decision rests on it yet.
+    drawings = mix(ledger, round0, began.number, settings.max_annotator_share)
+    clean = load_digits()
 
     candidate = fine_tune(
         served,
         round0,
         clean.train,
-        as_digits(attempts),
+        _bent(drawings.train, recipe, began.number),
         recipe,
         seed=began.number,
         report=lambda step, of: report("fine-tuning", 0.05 + 0.85 * step / of),
     )
 
     report("scoring", 0.92)
-    validation = accuracy(served, clean.validation), accuracy(candidate, clean.validation)
-    verdict = decide(*validation, settings)
+    validation = read(clean.validation, served, candidate, round0)
     test = accuracy(served, clean.test), accuracy(candidate, clean.test)
-    on_held_out = accuracy(candidate, held_out)
-    figures = {
-        "clean_validation_before": validation[0].value,
-        "clean_validation_after": validation[1].value,
-        "clean_validation_n": validation[0].n,
+    on_held_out = accuracy(candidate, as_digits(drawings.held_out))
+    scores = {
+        "clean_validation_before": _right(validation.served, validation.labels),
+        "clean_validation_after": _right(validation.candidate, validation.labels),
+        "clean_validation_n": len(validation.labels),
         "clean_accuracy_before": test[0].value,
         "clean_accuracy_after": test[1].value,
         "clean_n": test[0].n,
+        "clean_source": clean.source,
         "fooling_accuracy_after": on_held_out.value,
         "fooling_n": on_held_out.n,
-        "training_drawings": len(attempts),
-        "parent": parent.id,
-        "seconds": round(time.monotonic() - started, 1),
     }
     card = Card(
         parent=parent.id,
         round=began.number,
         seed=began.number,
         recipe=asdict(recipe),
-        data={"clean": "MNIST", "clean_digits": len(clean.train), **_drawings_revision(attempts)},
-        scores={name: figures[name] for name in figures if name.startswith(("clean", "fooling"))},
+        data={"clean": clean.source, "clean_digits": len(clean.train), **_drawings_revision(drawings.train)},
+        scores=scores,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     weights = save_weights(candidate, card, weights_folder)
     report("deciding", 0.98)
-    decision = "promoted" if verdict.promoted else "refused"
-    return ledger.close_round(decision, verdict.reason, weights.id, figures, began=began)  # type: ignore[arg-type]
+    attempts, earlier = _held_out(ledger, drawings, parent.id, round0, settings.gate.newest_attempts)
+    verdict = decide(
+        validation, read(attempts, served, candidate), read(earlier, served, candidate), weights.card, settings.gate
+    )
+    figures = {
+        **scores,
+        **played(ledger.drawn_in_round(began.number)),
+        "quorum": began.quorum,
+        "training_drawings": len(drawings.train),
+        "near_duplicates_left_out": drawings.near_duplicates,
+        "over_share_left_out": drawings.over_share,
+        "largest_annotator_share": drawings.largest_share,
+        "gate": verdict.as_json(),
+        "parent": parent.id,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    decision: DecisionKind = "promoted" if verdict.promoted else "refused"
+    test_set = [attempt.attempt_id for attempt in drawings.held_out]
+    return ledger.close_round(
+        decision, verdict.reason, weights.id, figures, began=began, used=drawings.used, test_set=test_set
+    )
+
+
+def check_usable(now: OpenRound) -> None:
+    """Raises Refused unless there is a drawing to learn from."""
+    if now.usable == 0 and now.quorum:
+        raise Refused(
+            f"there is no verified fooling drawing yet; {now.quorum} other annotators must read a drawing as it was meant"
+        )
+    if now.usable == 0:
+        raise Refused("there is no fooling drawing yet; fool the model at least once before a retraining")
+
+
+def _bent(train: list[Attempt], recipe: FineTuningRecipe, seed: int) -> Digits:
+    digits = [attempt.digit for attempt in train]
+    return bent_digits(as_drawings(train), digits, recipe.bent_drawings, recipe.bending, np.random.default_rng(seed))
+
+
+def _held_out(ledger: Ledger, drawings: Mix, parent: str, round0: Network, newest: int) -> tuple[Digits, Digits]:
+    """What the gate looks at besides clean digits: the newest held-out attempts, fooling or not; and the test sets
+    of earlier rounds, but for drawings that fooled just the served weights, which are wrong there by construction."""
+    learnt = features_of(round0, as_digits(drawings.train).images)
+
+    def unlike_learnt(attempts: list[Attempt]) -> Digits:
+        digits = as_digits(attempts)
+        keep = ~near(features_of(round0, digits.images), learnt).any(1)
+        return Digits(digits.images[keep], digits.labels[keep])
+
+    frozen = {attempt_id for closed in ledger.closed_rounds() for attempt_id in closed.test_set}
+    earlier = [
+        a for a in ledger.attempts(split="test", usable_only=True) if a.attempt_id in frozen and a.weights_id != parent
+    ]
+    return unlike_learnt(ledger.newest_attempts(newest, split="test")), unlike_learnt(earlier)
+
+
+def read(digits: Digits, served: Network, candidate: Network, round0: Network | None = None) -> Readings:
+    """What each network sees in the same digits."""
+
+    def seen(network: Network) -> Tensor:
+        return predict_digits(network, digits.images) if len(digits) else digits.labels
+
+    return Readings(digits.labels, seen(served), seen(candidate), None if round0 is None else seen(round0))
+
+
+def _right(seen: Tensor, labels: Tensor) -> float:
+    return float((seen == labels).double().mean())
 
 
 def roll_back(ledger: Ledger, weights_folder: Path, weights_id: str) -> ClosedRound:
@@ -116,32 +182,13 @@ def roll_back(ledger: Ledger, weights_folder: Path, weights_id: str) -> ClosedRo
         "clean_accuracy_after": card.scores.get("clean_accuracy_after"),
         "parent": began.weights_id,
     }
+    figures |= played(ledger.drawn_in_round(began.number)) | {"quorum": began.quorum}
+    round0 = build_network(load_weights(weights_folder, earlier[0]))
+    held_out = mix(ledger, round0, began.number, 1.0).held_out
     reason = f"a maintainer went back to the weights of round {card.round}"
-    return ledger.close_round("rolled back", reason, weights_id, figures, began=began)
-
-
-def describe_round(closed: ClosedRound) -> dict[str, Any]:
-    """A closed round as plain JSON, its rates with Wilson 95 % intervals."""
-    counts = closed.counts
-    return {
-        "round": closed.number,
-        "weights_id": closed.weights_id,
-        "decision": closed.decision,
-        "reason": closed.reason,
-        "promotion": closed.promotion,
-        "closed_at": closed.closed_at,
-        "tries": counts.tries,
-        "attempts": counts.attempts,
-        "fooling": counts.fooling,
-        "mer": asdict(share(counts.fooling, counts.attempts)),
-        "vmer": None,  # drawings are not judged yet
-        "pending": counts.fooling,
-        "fooling_per_try": asdict(share(counts.fooling, counts.tries)),
-        "held_out": len(closed.test_set),
-        "clean_accuracy_before": None,
-        "clean_accuracy_after": None,
-        **closed.figures,
-    }
+    return ledger.close_round(
+        "rolled back", reason, weights_id, figures, began=began, test_set=[a.attempt_id for a in held_out]
+    )
 
 
 def _drawings_revision(attempts: list[Attempt]) -> dict[str, Any]:

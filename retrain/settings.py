@@ -4,19 +4,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from model.augment import Augmentation
+from model.bending import Bending
+from retrain.gate import GateSettings
+
+MAX_QUORUM = 20
 
 
 @dataclass(frozen=True)
 class RoundSettings:
     fooling_threshold: int = 10  # new fooling drawings that start a retraining; the original demo's
     auto_retrain: bool = True
-    max_clean_drop: float = 0.005  # absolute, on clean validation; a candidate that falls further is refused
+    quorum: int = 0  # other annotators who must agree before a fooling drawing counts; 0: it counts at once
+    max_annotator_share: float = 0.2  # of a round's training drawings, from one annotator, once several are active
+    gate: GateSettings = GateSettings()
 
     def __post_init__(self) -> None:
         if self.fooling_threshold < 1:
             raise ValueError(f"the threshold is {self.fooling_threshold}; set HOODWINK_THRESHOLD to 1 or more")
-        if not 0 <= self.max_clean_drop < 1:
-            raise ValueError(f"max_clean_drop is {self.max_clean_drop}; give a share from 0 to 1")
+        if not 0 <= self.quorum <= MAX_QUORUM:
+            raise ValueError(
+                f"the quorum is {self.quorum}; set HOODWINK_QUORUM to 0 (nobody judges) up to {MAX_QUORUM}"
+            )
+        if not 0 < self.max_annotator_share <= 1:
+            raise ValueError(f"max_annotator_share is {self.max_annotator_share}; give a share above 0, up to 1")
 
     def is_due(self, ready: int) -> bool:
         """Are there enough fooling drawings that the last decision had not used?
@@ -28,12 +38,9 @@ class RoundSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "RoundSettings":
         """HOODWINK_THRESHOLD, HOODWINK_AUTO_RETRAIN and HOODWINK_QUORUM."""
-        if whole_number(environment, "HOODWINK_QUORUM", 0) != 0:
-            raise ValueError(
-                f"HOODWINK_QUORUM is {environment['HOODWINK_QUORUM']}; drawings cannot be judged yet, leave it at 0"
-            )
         return cls(
             fooling_threshold=whole_number(environment, "HOODWINK_THRESHOLD", cls.fooling_threshold),
+            quorum=whole_number(environment, "HOODWINK_QUORUM", cls.quorum),
             auto_retrain=switch(environment, "HOODWINK_AUTO_RETRAIN", cls.auto_retrain),
         )
 
@@ -50,11 +57,16 @@ class FineTuningRecipe:
     distillation: float = 1.0  # weight of the KL term that keeps the round-0 network's view of clean digits
     parent_share: float = 0.3  # of the served weights in the candidate: averaging keeps what fine-tuning forgets
     clean_augmentation: Augmentation = Augmentation(rotation_degrees=10, shift_px=2, scale_share=0.10)
-    fooling_augmentation: Augmentation = Augmentation(rotation_degrees=12, shift_px=4, scale_share=0.30)
+    # Fooling drawings are bent as strokes, so many images in all, and then moved a little as pixels.
+    bent_drawings: int = 12_000
+    bending: Bending = Bending(shift=40, rotation_degrees=12, slant=0.2, scale=0.3, stretch=0.15, jitter=6)
+    fooling_augmentation: Augmentation = Augmentation(rotation_degrees=5, shift_px=1, scale_share=0.05)
 
     def __post_init__(self) -> None:
         if min(self.steps, self.clean_batch, self.fooling_batch) < 1:
             raise ValueError(f"{self} has a count below 1; fine-tuning needs at least one step of one digit each")
+        if self.bent_drawings < 0:
+            raise ValueError(f"bent_drawings is {self.bent_drawings}; give 0 (none bent) or more")
         if not 0 <= self.parent_share < 1:
             raise ValueError(f"parent_share is {self.parent_share}; at 1 nothing would be learnt, stay below")
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from flagging.attempts import Attempt
+from flagging.decisions import ClosedRound, DecisionKind
 from flagging.ledger import Ledger
 from model.clean_digits import CleanDigits, Digits
 from model.strokes import Strokes, check_strokes, rasterise
@@ -67,12 +68,25 @@ class FakeAnswer:
 def add_attempts(
     ledger: Ledger, count: int, *, label: int = 1, prediction: int = 3, annotator: str = "ann"
 ) -> list[Attempt]:
-    """Attempts under the promotion that is served."""
-    answer = FakeAnswer(prediction, ledger.served().number, ledger.served().weights_id)
-    name = ledger.annotator(annotator)
+    """Attempts under the promotion that is served, no two alike."""
+    served, name = ledger.served(), ledger.annotator(annotator)
     first = ledger.totals().attempts
-    return [ledger.record_attempt(answer, label, name, f"try-{annotator}-{first + i}") for i in range(count)]
+    made = []
+    for number in range(first, first + count):
+        strokes = bent(PLAIN[label], random.Random(f"{annotator} {number}"), by=20)
+        answer = FakeAnswer(prediction, served.number, served.weights_id, strokes)
+        made.append(ledger.record_attempt(answer, label, name, f"try-{annotator}-{number}"))
+    return made
 
 
 def add_fooling(ledger: Ledger, count: int, annotator: str = "ann") -> list[Attempt]:
     return add_attempts(ledger, count, annotator=annotator)
+
+
+def close(ledger: Ledger, decision: DecisionKind = "promoted", weights_id: str = "feedfeedfeedfeed") -> ClosedRound:
+    """A decision that rests on all that is usable."""
+    usable = list(ledger.attempts(usable_only=True))
+    now = ledger.open_round()
+    held_out = [a.attempt_id for a in usable if a.split == "test" and a.round == now.number]
+    used = [] if decision == "rolled back" else [a.attempt_id for a in usable]
+    return ledger.close_round(decision, "for the test", weights_id, {}, began=now, used=used, test_set=held_out)

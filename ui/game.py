@@ -19,7 +19,8 @@ from flagging.decisions import OpenRound
 from flagging.home import Home
 from model.served import ServedModel
 from model.weights import install_shipped, load_weights
-from retrain.rounds import describe_round, roll_back
+from retrain.history import describe_round
+from retrain.rounds import check_usable, roll_back
 from retrain.settings import RoundSettings
 from retrain.worker import Worker
 
@@ -57,6 +58,7 @@ class Game:
         self._home = home
         self.ledger = home.open_ledger(create=True)
         self.ledger.start(install_shipped(home.weights))
+        self.ledger.use_quorum(settings.quorum)
         promotion = self.ledger.served()
         self.served = ServedModel(load_weights(home.weights, promotion.weights_id), promotion.number)
         self.callback = LedgerCallback(self.served.answer, self.ledger)
@@ -111,8 +113,8 @@ class Game:
             self._told = failure
             due = self.settings.auto_retrain and self.settings.is_due(now.ready)
             # After a failure the same drawings do not start it again; the next fooling drawing does.
-            if due and self._tried_with != now.fooling_total and self.worker.start(now=False):
-                self._tried_with = now.fooling_total
+            if due and self._tried_with != now.usable and self.worker.start(now=False):
+                self._tried_with = now.usable
                 log.info("round %d: retraining with %d new fooling drawings", now.number, now.ready)
 
     # -- drawing -----------------------------------------------------------------------------------------
@@ -240,11 +242,10 @@ class Game:
         """Start a retraining now, also below the threshold. Raises Refused without the token."""
         self.check_maintainer(maintainer_token)
         now = self.ledger.open_round()
-        if now.fooling_total == 0:
-            raise Refused("there is no fooling drawing yet; fool the model at least once before a retraining")
+        check_usable(now)
         if not self.worker.start(now=True):
             raise Refused("a retraining is running already; wait until it has ended")
-        self._tried_with = now.fooling_total
+        self._tried_with = now.usable
         return self.status()
 
     def rollback(self, maintainer_token: object, weights_id: object) -> dict[str, Any]:

@@ -38,7 +38,8 @@ def test_load_dataset_gives_the_fooling_drawings_with_every_column(played, tmp_p
         assert row["round"] == attempt.round
         assert json.loads(row["strokes"]) == json.loads(attempt.strokes)
         assert np.allclose(row["probabilities"], attempt.probabilities)
-        assert (np.asarray(row["image"]) == FakeAnswer().image).all()
+        assert (np.asarray(row["image"]) == FakeAnswer(strokes=json.loads(attempt.strokes)).image).all()
+        assert (row["state"], row["judged_label"]) == ("pending", None)
     assert {row["attempt_id"] for row in data["test"]} == {k for k, a in kept.items() if a.split == "test"}
 
 
@@ -47,6 +48,23 @@ def test_all_attempts_are_a_config_of_their_own(played, tmp_path):
     data = load(tmp_path / "out", "all", cache=tmp_path / "cache")
     assert sum(map(len, data.values())) == 62
     assert done.rows["all"] == {split: len(rows) for split, rows in data.items()}
+
+
+def test_judged_drawings_say_what_others_read_and_have_a_config_of_their_own(played, tmp_path):
+    played.use_quorum(1)
+    verified, corrected, rejected, hidden, *_ = (a for a in played.attempts(split="train") if a.model_wrong)
+    for attempt, reading in ((verified, 1), (corrected, 7), (rejected, 3), (hidden, 1)):
+        played.record_vote(attempt.attempt_id, reading, "judge")
+    played.hide(hidden.attempt_id)
+    done = export(played, tmp_path / "out")
+    rows = load(tmp_path / "out", "verified", cache=tmp_path / "cache")["train"]
+    assert {row["attempt_id"]: (row["label"], row["state"], row["judged_label"]) for row in rows} == {
+        verified.attempt_id: (1, "verified", 1),
+        corrected.attempt_id: (1, "corrected", 7),
+    }
+    fooling = load(tmp_path / "out", cache=tmp_path / "cache")["train"]
+    assert {rejected.attempt_id, hidden.attempt_id}.isdisjoint(fooling["attempt_id"])
+    assert done.rows["verified"] == {"train": 2, "test": 0}
 
 
 def test_a_retracted_drawing_is_not_exported(played, tmp_path):

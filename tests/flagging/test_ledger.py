@@ -12,7 +12,7 @@ from flagging.database import LedgerUnavailable
 from flagging.decisions import RoundCounts
 from flagging.home import Home, kept_key
 from flagging.ledger import Ledger
-from tests.made import FakeAnswer, add_attempts, add_fooling
+from tests.made import FakeAnswer, add_attempts, add_fooling, close
 
 
 def test_an_attempt_is_kept_with_everything_that_answered_it(ledger):
@@ -38,7 +38,7 @@ def test_a_label_that_is_no_digit_is_refused_and_nothing_recorded(ledger, label)
 def test_a_repeated_request_counts_once(ledger):
     first = ledger.record_attempt(FakeAnswer(), 1, "ann", "try-0001")
     assert ledger.record_attempt(FakeAnswer(), 1, "ann", "try-0001") == first
-    assert ledger.totals() == RoundCounts(tries=1, attempts=1, fooling=1)
+    assert ledger.totals() == RoundCounts(tries=1, attempts=1, fooling=1, pending=1)
 
 
 def test_a_try_is_not_submitted_a_second_time_as_something_else(ledger):
@@ -55,7 +55,7 @@ def test_a_drawing_begun_before_a_decision_and_submitted_after_it_is_a_try_of_bo
     ledger.close_round(decision, "for the test", "feedfeedfeedfeed", {}, began=ledger.open_round())
     served = ledger.served()
     ledger.record_attempt(FakeAnswer(promotion=served.number, weights_id=served.weights_id), 1, "ann", "try-0001")
-    assert ledger.open_round().counts == RoundCounts(tries=1, attempts=1, fooling=1)
+    assert ledger.open_round().counts == RoundCounts(tries=1, attempts=1, fooling=1, pending=1)
     assert ledger.closed_rounds()[0].counts == RoundCounts(tries=1)
     before = ledger.open_round(), ledger.closed_rounds()
     ledger.recount()
@@ -97,20 +97,21 @@ def test_a_decision_opens_the_next_round_and_starts_counting_anew(ledger):
     add_fooling(ledger, 3)
     began = ledger.open_round()
     assert (began.number, began.ready) == (1, 3)
-    ledger.close_round("promoted", "good", "feedfeedfeedfeed", {"seconds": 1}, began=began)
+    used = [a.attempt_id for a in ledger.attempts()]
+    ledger.close_round("promoted", "good", "feedfeedfeedfeed", {"seconds": 1}, began=began, used=used)
     now = ledger.open_round()
     assert (now.number, now.promotion, now.weights_id, now.ready) == (2, 1, "feedfeedfeedfeed", 0)
     assert now.counts == RoundCounts()
     (closed,) = ledger.closed_rounds()
-    assert (closed.number, closed.counts, closed.figures) == (1, RoundCounts(3, 3, 3), {"seconds": 1})
+    assert (closed.number, closed.counts, closed.figures) == (1, RoundCounts(3, 3, 3, pending=3), {"seconds": 1})
     assert ledger.last_closed_round() == closed
 
 
 def test_what_came_while_a_model_was_trained_counts_towards_the_next(ledger):
-    add_fooling(ledger, 3)
+    used = [a.attempt_id for a in add_fooling(ledger, 3)]
     began = ledger.open_round()
     late = add_fooling(ledger, 2)
-    ledger.close_round("promoted", "good", "feedfeedfeedfeed", {}, began=began)
+    ledger.close_round("promoted", "good", "feedfeedfeedfeed", {}, began=began, used=used)
     assert ledger.open_round().ready == 2
     assert ledger.closed_rounds()[0].counts.fooling == 5  # the weights of round 1 were wrong five times
     ledger.retract(late[0].attempt_id, late[0].annotator)
@@ -119,7 +120,7 @@ def test_what_came_while_a_model_was_trained_counts_towards_the_next(ledger):
 
 def test_retracting_a_drawing_that_was_learnt_from_takes_nothing_from_the_next_round(ledger):
     used, *_ = add_fooling(ledger, 3)
-    ledger.close_round("promoted", "good", "feedfeedfeedfeed", {}, began=ledger.open_round())
+    close(ledger)
     add_fooling(ledger, 2)
     ledger.retract(used.attempt_id, used.annotator)
     assert ledger.open_round().ready == 2
@@ -128,16 +129,16 @@ def test_retracting_a_drawing_that_was_learnt_from_takes_nothing_from_the_next_r
 def test_a_refusal_keeps_the_weights_and_asks_for_as_many_again(ledger):
     served = ledger.served()
     add_fooling(ledger, 3)
-    ledger.close_round("refused", "worse", "feedfeedfeedfeed", {}, began=ledger.open_round())
+    close(ledger, "refused")
     assert ledger.served() == served
     assert (ledger.open_round().number, ledger.open_round().ready) == (2, 0)
 
 
 def test_rolling_back_uses_no_drawing(ledger):
     round0 = ledger.served().weights_id
-    ledger.close_round("promoted", "good", "feedfeedfeedfeed", {}, began=ledger.open_round())
+    close(ledger)
     add_fooling(ledger, 2)
-    ledger.close_round("rolled back", "bad after all", round0, {}, began=ledger.open_round())
+    close(ledger, "rolled back", round0)
     assert [p.weights_id for p in ledger.promotions()] == [round0, "feedfeedfeedfeed", round0]
     assert [p.number for p in ledger.promotions()] == [0, 1, 2]
     assert ledger.open_round().ready == 2
@@ -165,7 +166,9 @@ def test_the_test_set_of_a_round_is_frozen_by_ids(ledger):
     for number in range(40):
         add_fooling(ledger, 1, annotator=f"annotator-{number}")
     held_out = [a.attempt_id for a in ledger.attempts(split="test", fooling_only=True)]
-    closed = ledger.close_round("promoted", "good", "feedfeedfeedfeed", {}, began=ledger.open_round())
+    closed = close(ledger)
+    add_fooling(ledger, 10, annotator="later")
+    assert ledger.closed_rounds() == [closed]
     assert closed.test_set == held_out
     assert 0 < len(held_out) < 40
 
@@ -196,13 +199,13 @@ def test_the_key_is_made_once_and_readable_by_its_owner_only(tmp_path):
 def test_the_running_totals_can_be_rebuilt_from_the_rows(home, ledger):
     add_attempts(ledger, 3)
     add_attempts(ledger, 2, label=3)
-    ledger.close_round("promoted", "good", "feedfeedfeedfeed", {}, began=ledger.open_round())
+    close(ledger)
     late = add_fooling(ledger, 4)
     ledger.retract(late[0].attempt_id, late[0].annotator)
     ledger.record_try("left-001", "ann", 1)
     before = ledger.open_round(), ledger.closed_rounds(), ledger.totals()
     with sqlite3.connect(home.ledger_path) as db:
-        db.execute("UPDATE round_counts SET tries = 99, attempts = 99, fooling = 99, unused = 99")
+        db.execute("UPDATE round_counts SET tries = 99, attempt = 99, fooling = 99, ready = 99")
     db.close()
     ledger.recount()
     assert (ledger.open_round(), ledger.closed_rounds(), ledger.totals()) == before
@@ -213,7 +216,7 @@ def test_a_withdrawal_really_deletes(home, ledger):
     ledger.record_attempt(mine, 1, ledger.annotator("me"), "mine-0001")
     add_fooling(ledger, 1, annotator="you")
     assert ledger.withdraw(ledger.annotator("me")) == 1
-    assert ledger.totals() == RoundCounts(tries=1, attempts=1, fooling=1)
+    assert ledger.totals() == RoundCounts(tries=1, attempts=1, fooling=1, pending=1)
     ledger.close()
     for file in home.folder.glob("ledger.sqlite*"):
         assert b"77.125" not in file.read_bytes()
@@ -248,7 +251,7 @@ def test_threads_and_processes_write_at_once_and_lose_nothing(home, ledger):
     for thread in threads:
         thread.join()
     assert [process.wait(60) for process in processes] == [0, 0]
-    assert ledger.totals() == RoundCounts(200, 200, 200)
+    assert ledger.totals() == RoundCounts(200, 200, 200, pending=200)
     assert len(list(ledger.attempts())) == 200
 
 

@@ -4,8 +4,10 @@ from retrain.settings import FineTuningRecipe, RoundSettings
 
 
 def test_the_environment_is_read():
-    settings = RoundSettings.from_environment({"HOODWINK_THRESHOLD": "60", "HOODWINK_AUTO_RETRAIN": "0"})
-    assert (settings.fooling_threshold, settings.auto_retrain) == (60, False)
+    settings = RoundSettings.from_environment(
+        {"HOODWINK_THRESHOLD": "60", "HOODWINK_QUORUM": "2", "HOODWINK_AUTO_RETRAIN": "0"}
+    )
+    assert (settings.fooling_threshold, settings.quorum, settings.auto_retrain) == (60, 2, False)
 
 
 def test_without_an_environment_the_defaults_hold():
@@ -18,7 +20,7 @@ def test_without_an_environment_the_defaults_hold():
         ("HOODWINK_THRESHOLD", "0", "the threshold is 0; set HOODWINK_THRESHOLD to 1 or more"),
         ("HOODWINK_THRESHOLD", "ten", "HOODWINK_THRESHOLD is 'ten'; give a whole number"),
         ("HOODWINK_AUTO_RETRAIN", "yes", "HOODWINK_AUTO_RETRAIN is 'yes'; give 1 or 0"),
-        ("HOODWINK_QUORUM", "2", "HOODWINK_QUORUM is 2; drawings cannot be judged yet"),
+        ("HOODWINK_QUORUM", "-1", "the quorum is -1; set HOODWINK_QUORUM to 0"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(variable, value, says):

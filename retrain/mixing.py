@@ -1,0 +1,135 @@
+"""What a round learns from: which drawings are trained on, which are held out, and why some are neither."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from flagging.attempts import Attempt
+from flagging.ledger import Ledger
+from model.bending import Bending, bend
+from model.clean_digits import Digits
+from model.likeness import features_of, near
+from model.network import Network
+from model.strokes import Drawing, check_strokes, rasterise
+
+ACTIVE_ANNOTATORS = 3  # from so many on, no annotator may fill a round's training drawings
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The usable fooling drawings, sorted.
+
+    train: to learn from. held_out: test drawings of the open round. used: ids of all that were there, train and
+    test. near_duplicates: drawings left out because the other side of the split has one like it. over_share: left out
+    because their annotator has too many. largest_share: of one annotator in `train`.
+    """
+
+    train: list[Attempt]
+    held_out: list[Attempt]
+    used: list[str]
+    near_duplicates: int
+    over_share: int
+    annotators: int
+    largest_share: float
+
+
+def mix(ledger: Ledger, round0: Network, round_number: int, max_share: float) -> Mix:
+    """Sort what the ledger holds for the round that is being closed."""
+    usable = list(ledger.attempts(usable_only=True))
+    train, test = [[a for a in usable if a.split == split] for split in ("train", "test")]
+    kept_train, kept_test = without_near_duplicates(train, test, committed(ledger), round0)
+    fair = capped(kept_train, max_share)
+    by_annotator = Counter(a.annotator for a in fair)
+    return Mix(
+        train=fair,
+        held_out=[a for a in kept_test if a.round == round_number],
+        used=[a.attempt_id for a in usable],
+        near_duplicates=len(train) - len(kept_train) + len(test) - len(kept_test),
+        over_share=len(kept_train) - len(fair),
+        annotators=len(by_annotator),
+        largest_share=max(by_annotator.values(), default=0) / max(len(fair), 1),
+    )
+
+
+def as_digits(attempts: Sequence[Attempt]) -> Digits:
+    """Attempts as images, drawn anew from their strokes, and the digits they show."""
+    images = [rasterise(drawing) for drawing in as_drawings(attempts)]
+    stacked = np.stack(images) if images else np.zeros((0, 28, 28), np.uint8)
+    return Digits(torch.from_numpy(stacked), torch.tensor([a.digit for a in attempts], dtype=torch.int64))
+
+
+def as_drawings(attempts: Sequence[Attempt]) -> list[Drawing]:
+    return [check_strokes(json.loads(attempt.strokes)) for attempt in attempts]
+
+
+def bent_digits(
+    drawings: Sequence[Drawing], digits: Sequence[int], count: int, how: Bending, rng: np.random.Generator
+) -> Digits:
+    """About `count` images: every drawing as it is, then bent again and again, each as often as every other."""
+    if not drawings:
+        return Digits(torch.zeros(0, 28, 28, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))
+    each = max(1, count // len(drawings))
+    images = [rasterise(bend(d, how, rng) if nth else d) for d in drawings for nth in range(each)]
+    return Digits(torch.from_numpy(np.stack(images)), torch.tensor(digits).repeat_interleave(each))
+
+
+def committed(ledger: Ledger) -> dict[str, int]:
+    """The round in which each drawing was first trained on, or frozen into a test set."""
+    rounds = ledger.used()
+    for closed in ledger.closed_rounds():
+        for attempt_id in closed.test_set:
+            rounds[attempt_id] = min(closed.number, rounds.get(attempt_id, closed.number))
+    return rounds
+
+
+def without_near_duplicates(
+    train: Sequence[Attempt], test: Sequence[Attempt], first_used: Mapping[str, int], round0: Network
+) -> tuple[list[Attempt], list[Attempt]]:
+    """Both sides without what has a near-duplicate on the other side: nothing like a test drawing is trained on.
+
+    Of two that are alike the one stays that was used first, and if neither was, the one drawn first; the other is
+    neither trained on nor tested with. So a test set that was frozen stays free of what later rounds learn.
+    """
+    alike = near(
+        features_of(round0, as_digits(train).images), features_of(round0, as_digits(test).images)
+    )  # (train, test)
+    never = max(first_used.values(), default=0) + 1
+
+    def age(attempt: Attempt) -> tuple[int, str]:
+        return first_used.get(attempt.attempt_id, never), attempt.created_at
+
+    drop_train, drop_test = set(), set()
+    for i, j in alike.nonzero().tolist():
+        if age(train[i]) < age(test[j]):
+            drop_test.add(j)
+        else:
+            drop_train.add(i)
+    return (
+        [a for i, a in enumerate(train) if i not in drop_train],
+        [a for j, a in enumerate(test) if j not in drop_test],
+    )
+
+
+def capped(attempts: Sequence[Attempt], max_share: float) -> list[Attempt]:
+    """At most `max_share` of the drawings from one annotator, their newest; from three annotators on.
+
+    Three or four annotators cannot all stay below a fifth: there an equal part each is the most.
+    """
+    counts = Counter(a.annotator for a in attempts)
+    if len(counts) < ACTIVE_ANNOTATORS:
+        return list(attempts)
+    share = max(max_share, 1 / len(counts))
+    limit = max(counts.values())
+    while limit > 1 and limit > share * sum(min(n, limit) for n in counts.values()) + 1e-9:
+        limit -= 1
+    kept: Counter[str] = Counter()
+    newest = []
+    for attempt in reversed(attempts):
+        kept[attempt.annotator] += 1
+        if kept[attempt.annotator] <= limit:
+            newest.append(attempt)
+    return newest[::-1]
