@@ -1,4 +1,4 @@
-"""python -m model train | evaluate"""
+"""python -m model train | evaluate | rehearsal"""
 
 import json
 import os
@@ -12,6 +12,7 @@ from rich import print as show
 from rich.progress import Progress
 
 from model.clean_digits import CleanDigits, load_clean_digits
+from model.rehearsal import MixtureSettings, fit, load_mixtures, save_mixtures
 from model.training import TrainingRecipe, predict_digits, train
 from model.weights import SHIPPED_FOLDER, Card, build_network, load_weights, save_weights, shipped_weights_id
 
@@ -91,6 +92,32 @@ def evaluate(
         print(json.dumps(figures))
     else:
         show(f"weights {weights.id}: clean accuracy {right / len(test):.4f}, {right} of {len(test)} MNIST test digits")
+
+
+@app.command()
+def rehearsal(
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for digits.safetensors; HOODWINK_HOME/rehearsal if not given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the mixtures.")] = MixtureSettings.seed,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the small model of MNIST that rounds rehearse on where MNIST is out of reach; takes half a minute."""
+    digits, settings = load_digits(), replace(MixtureSettings(), seed=seed)
+    with Progress(disable=as_json) as progress:
+        task = progress.add_task("fitting", total=10)
+        mixtures = fit(digits.train, settings, lambda digit, of: progress.update(task, completed=digit, total=of))
+    path = (out or data_folder() / "rehearsal") / "digits.safetensors"
+    data = {"clean": digits.source, "clean_digits": len(digits.train)}
+    size = save_mixtures(mixtures, path, {**asdict(settings), "data": data})
+    generated = load_mixtures(path).sample(500, seed=2)
+    network = build_network(load_weights(SHIPPED_FOLDER, shipped_weights_id()))
+    right = int((predict_digits(network, generated.images) == generated.labels).sum())
+    figures = {"file": str(path), "bytes": size, "round0_accuracy": right / len(generated), "n": len(generated)}
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        show(f"{path}: {size} bytes; round-0 weights read {right} of {len(generated)} generated digits")
 
 
 def main() -> None:

@@ -2,8 +2,16 @@
 
 import gzip
 import hashlib
+import queue
+import socket
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +27,7 @@ MD5 = {
 }
 # Every 12th training image is clean validation: 5,000 of 60,000, the same in every library and version.
 VALIDATION_STEP = 12
+PATIENCE_SECONDS = 10.0  # how long a download may stand still, at its start or later
 
 
 class CleanDigitsMissing(RuntimeError):
@@ -43,6 +52,7 @@ class CleanDigits:
     train: Digits
     validation: Digits
     test: Digits
+    source: str = "MNIST"  # or model.rehearsal.GENERATED
 
 
 def load_clean_digits(folder: Path | None, cache_folder: Path) -> CleanDigits:
@@ -91,18 +101,62 @@ def _read(folder: Path, name: str) -> Tensor:
 
 
 def _torchvision_folder(cache_folder: Path) -> Path:
-    """Where torchvision keeps MNIST below `cache_folder`, downloading it if it is not there yet."""
+    """Where torchvision keeps MNIST below `cache_folder`, downloading it if it is not there whole.
+
+    torchvision downloads in place; here it does so into a folder beside, and only good files are moved.
+    """
     raw = cache_folder / "MNIST" / "raw"
-    if not all((raw / name).exists() for name in MD5):
+    if all(_is_whole(raw / name) for name in MD5):
+        return raw
+    timeout_before = socket.getdefaulttimeout()
+    try:
+        raw.mkdir(parents=True, exist_ok=True)
         MNIST = _torchvision_mnist()
-        try:
-            MNIST(cache_folder, download=True)
-        except (OSError, RuntimeError) as error:
-            raise CleanDigitsMissing(
-                f"MNIST is not in {raw} and could not be downloaded; set HOODWINK_MNIST_DIR to the folder with its "
-                f"four .gz files ({str(error).splitlines()[0].rstrip(':')})"
-            ) from error
+        if not _is_reachable([mirror + next(iter(MD5)) for mirror in MNIST.mirrors]):
+            raise OSError("no server that has it answers")
+        socket.setdefaulttimeout(PATIENCE_SECONDS)
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=raw) as beside:
+            MNIST(beside, download=True)
+            for name in MD5:
+                (Path(beside) / "MNIST" / "raw" / name).replace(raw / name)
+    except (OSError, RuntimeError, HTTPException) as error:
+        raise CleanDigitsMissing(
+            f"MNIST is not in {raw} and could not be downloaded; set HOODWINK_MNIST_DIR to the folder with its "
+            f"four .gz files ({str(error).splitlines()[0].rstrip(':')})"
+        ) from error
+    finally:
+        socket.setdefaulttimeout(timeout_before)
     return raw
+
+
+def _is_whole(path: Path) -> bool:
+    return path.exists() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == MD5[path.name]
+
+
+def _is_reachable(addresses: Sequence[str]) -> bool:
+    """Does one of these answer within PATIENCE_SECONDS?
+
+    Asked in threads that are left behind when it takes longer: looking a name up has no timeout of its own, and a
+    server with eight addresses behind a silent firewall would be waited for eight times.
+    """
+    answers: queue.Queue[bool] = queue.Queue()
+    until = time.monotonic() + PATIENCE_SECONDS
+
+    def ask(address: str) -> None:
+        question = urllib.request.Request(address, method="HEAD")  # noqa: S310, torchvision's own addresses
+        try:
+            urllib.request.urlopen(question, timeout=PATIENCE_SECONDS).close()  # noqa: S310
+        except (OSError, HTTPException):
+            answers.put(False)
+        else:
+            answers.put(True)
+
+    for address in addresses:
+        threading.Thread(target=ask, args=(address,), daemon=True).start()
+    try:
+        return any(answers.get(timeout=max(until - time.monotonic(), 0)) for _ in addresses)
+    except queue.Empty:
+        return False
 
 
 @cache
