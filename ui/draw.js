@@ -1,35 +1,12 @@
 // The game around the pen: live prediction, submitting, what happened, how the round goes.
 // Runs after sketchpad.js in the same function; `server` holds the Python functions of ui/draw.py.
 
-const $ = (selector) => element.querySelector(selector);
 const board = $(".board");
 const percent = (share) => (share >= 0.9995 || share < 0.0005 ? `${Math.round(share * 100)} %` : `${(share * 100).toFixed(share >= 0.1 ? 0 : 1)} %`);
-const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
-// A private window may refuse to store anything; the game then lasts as long as the page.
-const memory = {};
-const kept = {
-  get: (name) => { try { return localStorage.getItem(name) ?? memory[name] ?? null; } catch { return memory[name] ?? null; } },
-  set: (name, value) => { memory[name] = String(value); try { localStorage.setItem(name, value); } catch { /* see above */ } },
-};
-
-let token = kept.get("hoodwink-annotator");
-if (!token) kept.set("hoodwink-annotator", (token = newId()));
 let tryId = newId();
 let lastAttempt = null;
 let streak = 0;
-
-const ANSWER_WITHIN_MS = 20000; // the ledger waits 15 s for its lock
-const UNREACHABLE = "The server cannot be reached";
-
-// Call a Python function. Gradio's own caller swallows a lost connection and answers nothing.
-async function call(name, data) {
-  let timer;
-  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error("no answer in time")), ANSWER_WITHIN_MS)));
-  const answer = await Promise.race([server[name](data), late]).finally(() => clearTimeout(timer));
-  if (answer === undefined || answer === null) throw new Error("no answer");
-  return answer;
-}
 
 // -- live prediction: one call in flight, then the newest drawing ----------------------------------------
 let asking = false;
@@ -275,7 +252,6 @@ for (let digit = 0; digit < 10; digit++) $(`#digit-${digit}`).addEventListener("
 
 // A maintainer's link pasted into the open page: read it as at the start.
 window.addEventListener("hashchange", () => location.hash.startsWith("#maintainer=") && location.reload(), listening);
-const isTyping = (target) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 document.addEventListener(
   "keydown",
   (event) => {

@@ -1,15 +1,14 @@
 """The Draw tab: the sketchpad, live prediction, submitting."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
 import gradio as gr
 
-from flagging.attempts import Refused
 from flagging.database import LedgerUnavailable
-from ui.game import Game, as_base64, checked_token, checked_try_id
+from ui.browser import annotator, fields, or_error, script
+from ui.game import Game, as_base64, checked_try_id
 
 HERE = Path(__file__).parent
 
@@ -17,17 +16,15 @@ HERE = Path(__file__).parent
 def draw_tab(game: Game) -> gr.HTML:
     """The sketchpad and all that is around it: one component of our own.
 
-    Gradio's Sketchpad swallows first strokes, does not clear twice and answers after 750 ms. Its server
-    functions can be called by anybody who can load the page, so each checks all it gets, and answers
-    {"error": sentence} instead of raising, which would reach the page as a bare "Internal Server Error".
+    Gradio's Sketchpad swallows first strokes, does not clear twice and answers after 750 ms.
     """
 
     async def look(data: Any) -> dict[str, Any]:
         """The prediction for the drawing as it is now; the first one of a drawing makes it a try."""
         try:
-            fields = _fields(data)
-            token, try_id = _annotator(fields), checked_try_id(fields.get("try_id"))
-            answer = game.answer(fields.get("strokes"))
+            sent = fields(data)
+            token, try_id = annotator(sent), checked_try_id(sent.get("try_id"))
+            answer = game.answer(sent.get("strokes"))
             if not game.live:
                 return {"image": as_base64(answer)}
             if not game.is_known_try(try_id):
@@ -38,25 +35,25 @@ def draw_tab(game: Game) -> gr.HTML:
 
     def submit(data: Any) -> dict[str, Any]:
         def record() -> dict[str, Any]:
-            fields = _fields(data)
-            token, try_id = _annotator(fields), checked_try_id(fields.get("try_id"))
-            result, answer = game.submit(fields.get("strokes"), fields.get("label"), token, try_id)
+            sent = fields(data)
+            token, try_id = annotator(sent), checked_try_id(sent.get("try_id"))
+            result, answer = game.submit(sent.get("strokes"), sent.get("label"), token, try_id)
             return result | {"image": as_base64(answer)}
 
-        return _or_error(record)
+        return or_error(record)
 
     def retract(data: Any) -> dict[str, Any]:
-        return _or_error(lambda: game.retract(_fields(data).get("attempt_id"), _annotator(_fields(data))))
+        return or_error(lambda: game.retract(fields(data).get("attempt_id"), annotator(fields(data))))
 
     def withdraw(data: Any) -> dict[str, Any]:
-        return _or_error(lambda: game.withdraw(_annotator(_fields(data))))
+        return or_error(lambda: game.withdraw(annotator(fields(data))))
 
     def status(_: Any) -> dict[str, Any]:
-        return _or_error(game.status)
+        return or_error(game.status)
 
     return gr.HTML(
         html_template=_template(),
-        js_on_load="\n".join((HERE / name).read_text() for name in ("sketchpad.js", "draw.js")),
+        js_on_load=script("sketchpad.js", "draw.js"),
         server_functions=[look, submit, retract, withdraw, status],
         apply_default_css=False,
         elem_id="draw",
@@ -83,21 +80,3 @@ def _template() -> str:
         for d in range(10)
     )
     return (HERE / "draw.html").read_text().replace("@bars", bars).replace("@digits", digits)
-
-
-def _fields(data: Any) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise Refused("the page sent something unexpected; reload it")
-    return data
-
-
-def _annotator(fields: dict[str, Any]) -> str:
-    # Marked, so that it can never pass for the token of an API client, nor the other way round.
-    return f"browser:{checked_token(fields.get('token'))}"
-
-
-def _or_error(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return work()
-    except (ValueError, LedgerUnavailable, OSError) as error:
-        return {"error": str(error)}

@@ -1,8 +1,6 @@
 // The pen: strokes on a canvas of 280 x 280 units, whatever its size on the screen.
-// Runs as the start of a gr.HTML component's js_on_load; `element` is the component.
+// Runs after common.js in the same function.
 
-const UNITS = 280;
-const PEN_UNITS = 24; // model/strokes.py: a radius of 1.2 pixels of 10 units
 const MAX_POINTS = 9500; // the server takes 10,000
 const OUTSIDE = 279; // how far off the canvas a captured pen is still followed; the server takes 280
 
@@ -11,7 +9,6 @@ window.hoodwinkListening = new AbortController();
 const listening = { signal: window.hoodwinkListening.signal };
 
 const canvas = element.querySelector("#sketchpad canvas");
-const ink = canvas.getContext("2d");
 
 const pad = {
   strokes: [],
@@ -43,22 +40,7 @@ const pad = {
 
 const pen = { id: null, began: 0 };
 
-function paint() {
-  const scale = canvas.width / UNITS;
-  ink.setTransform(scale, 0, 0, scale, 0, 0);
-  ink.clearRect(0, 0, UNITS, UNITS);
-  ink.strokeStyle = ink.fillStyle = getComputedStyle(canvas).color;
-  ink.lineWidth = PEN_UNITS;
-  ink.lineCap = ink.lineJoin = "round";
-  for (const stroke of pad.strokes) {
-    ink.beginPath();
-    ink.moveTo(stroke[0][0], stroke[0][1]);
-    // A line of no length draws its round cap: a dot.
-    for (const point of stroke.length > 1 ? stroke.slice(1) : stroke) ink.lineTo(point[0], point[1]);
-    ink.stroke();
-  }
-}
-
+const paint = () => inkOn(canvas, pad.strokes);
 let painting = false;
 
 function paintSoon() {
@@ -68,13 +50,6 @@ function paintSoon() {
     painting = false;
     paint();
   });
-}
-
-// As many pixels as the screen really has, so that lines are crisp.
-function fit() {
-  const side = Math.max(1, Math.round(canvas.clientWidth * (window.devicePixelRatio || 1)));
-  if (canvas.width !== side) canvas.width = canvas.height = side;
-  paint();
 }
 
 function toUnits(event) {
@@ -138,7 +113,4 @@ for (const kind of ["touchstart", "touchmove"]) {
 }
 canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 
-new ResizeObserver(fit).observe(canvas);
-// The ink's colour follows the theme.
-new MutationObserver(paint).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-fit();
+keepPainted(canvas, paint);
