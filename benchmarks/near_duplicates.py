@@ -11,7 +11,7 @@ import typer
 from torch import Tensor
 
 from benchmarks.pen_digits import load_pen_digits
-from model.bending import Bending, bend
+from model.bending import Bending, bend, random_amounts
 from model.likeness import NEAR, features_of
 from model.strokes import Drawing, check_strokes, rasterise
 from model.weights import SHIPPED_FOLDER, build_network, load_weights, shipped_weights_id
@@ -37,7 +37,7 @@ def main(count: Annotated[int, typer.Option(help="Pen digits to look at.")] = 25
     print(f"{len(digits)} pen digits, NEAR = {NEAR}")
     for name, how in COPIES.items():
         rng = np.random.default_rng(0)
-        apart = (features([bend(drawing, how, rng) for drawing in drawings]) - own).norm(dim=1)
+        apart = (features([bend(drawing, how, random_amounts(rng)) for drawing in drawings]) - own).norm(dim=1)
         print(f"{name}: median {apart.median():.1f}, {(apart < NEAR).float().mean():.1%} near")
     label, writer = torch.tensor([d.label for d in digits]), torch.tensor([d.writer for d in digits])
     apart = torch.cdist(own, own).fill_diagonal_(torch.inf)

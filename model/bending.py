@@ -1,4 +1,4 @@
-"""Random small changes of the way a digit is written: of its strokes, not of its pixels."""
+"""Small changes of the way a digit is written: of its strokes, not of its pixels."""
 
 from dataclasses import dataclass, fields
 from math import cos, radians, sin
@@ -8,15 +8,18 @@ from numpy.typing import NDArray
 
 from model.strokes import CANVAS, Drawing
 
-_KNOT_EVERY = 45.0  # canvas units of line between two joints that move on their own
+JOINTS = 8  # places along a drawing that move on their own; the line between follows
+AMOUNTS = 8 + 2 * JOINTS
+
+Amounts = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Bending:
-    """Uniform ranges. shift and jitter in canvas units, rotation in degrees, the others as shares.
+    """How far each change may go. shift, jitter and lift in canvas units, rotation in degrees, the others as shares.
 
     slant: x moves by this share of the height; scale: of both sides; stretch: of the width against the height;
-    jitter: how far a joint of the line moves, the line between joints following smoothly.
+    jitter: how far a joint of the line moves; lift: the longest gap where the pen leaves the paper.
     """
 
     shift: float = 0.0
@@ -25,6 +28,7 @@ class Bending:
     scale: float = 0.0
     stretch: float = 0.0
     jitter: float = 0.0
+    lift: float = 0.0
 
     def __post_init__(self) -> None:
         if min(getattr(self, field.name) for field in fields(self)) < 0:
@@ -33,33 +37,67 @@ class Bending:
             raise ValueError(f"{self} lets a digit shrink to nothing; keep scale and stretch below 1")
 
 
-def bend(drawing: Drawing, how: Bending, rng: np.random.Generator) -> Drawing:
-    """The drawing written a little differently: each change by its own random amount, about the drawing's middle.
+def random_amounts(rng: np.random.Generator) -> Amounts:
+    return rng.uniform(-1, 1, AMOUNTS)
 
-    The result's points may leave the canvas, as a pen may. Times are left out.
+
+def bend(drawing: Drawing, how: Bending, amounts: Amounts) -> Drawing:
+    """The drawing written a little differently, about its own middle.
+
+    amounts: (AMOUNTS,) from -1 to 1, how much of each change: 0 everywhere gives the drawing back. The result's
+    points may leave the canvas, as a pen may. Times are left out.
     """
-    low, high = drawing.points.min(0), drawing.points.max(0)
-    middle = (low + high) / 2
-    angle, slant, scale, stretch = rng.uniform(-1, 1, 4)
-    angle, slant = radians(how.rotation_degrees) * angle, how.slant * slant
-    zoom, wide = 1 + how.scale * scale, 1 + how.stretch * stretch
-    turn = np.array([[cos(angle), sin(angle)], [-sin(angle), cos(angle)]])
-    lean = np.array([[wide, 0.0], [-slant, 1.0]])
-    points = (drawing.points - middle) @ lean @ turn * zoom + middle + rng.uniform(-how.shift, how.shift, 2)
+    right, down, turn, slant, scale, stretch, gap, place = amounts[:8]
+    middle = (drawing.points.min(0) + drawing.points.max(0)) / 2
+    angle, zoom, wide = radians(how.rotation_degrees * turn), 1 + how.scale * scale, 1 + how.stretch * stretch
+    rotate = np.array([[cos(angle), sin(angle)], [-sin(angle), cos(angle)]])
+    lean = np.array([[wide, 0.0], [-how.slant * slant, 1.0]])
+    points = (drawing.points - middle) @ lean @ rotate * zoom + middle + how.shift * np.array([right, down])
+    along = _along(drawing)
     if how.jitter:
-        points = points + _wobble(drawing, how.jitter, rng)
-    return Drawing([], np.clip(points, -CANVAS, 2 * CANVAS), drawing.starts)
+        knots = np.linspace(0, 1, JOINTS)
+        moved = amounts[8:].reshape(2, JOINTS) * how.jitter
+        points += np.stack([np.interp(along, knots, axis) for axis in moved], axis=1)
+    bent = Drawing([], np.clip(points, -CANVAS, 2 * CANVAS), drawing.starts)
+    # A positive amount only: half of all drawings keep their lines whole.
+    return _lifted(bent, (place + 1) / 2, how.lift * gap) if how.lift * gap > 0 else bent
 
 
-def _wobble(drawing: Drawing, reach: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(P, 2): how far each point moves, smooth along each stroke."""
-    moved = np.empty_like(drawing.points)
+def as_strokes(drawing: Drawing) -> list[list[list[float]]]:
+    """The points as strokes again, as a browser would send them."""
     ends = (*drawing.starts[1:], len(drawing.points))
-    for start, end in zip(drawing.starts, ends, strict=True):
-        stroke = drawing.points[start:end]
-        along = np.concatenate([[0.0], np.cumsum(np.sqrt((np.diff(stroke, axis=0) ** 2).sum(1)))])
-        knots = np.linspace(0, along[-1], 2 + int(along[-1] / _KNOT_EVERY))
-        by = rng.uniform(-reach, reach, (2, len(knots)))
-        moved[start:end, 0] = np.interp(along, knots, by[0])
-        moved[start:end, 1] = np.interp(along, knots, by[1])
-    return moved
+    return [drawing.points[start:end].tolist() for start, end in zip(drawing.starts, ends, strict=True)]
+
+
+def _along(drawing: Drawing) -> NDArray[np.float64]:
+    """(P,): how far along the whole drawing each point lies, 0 to 1, the pen's way through the air included."""
+    steps = np.sqrt((np.diff(drawing.points, axis=0) ** 2).sum(1))
+    way = np.concatenate([[0.0], np.cumsum(steps)])
+    return way / max(way[-1], 1e-9)
+
+
+def _lifted(drawing: Drawing, place: float, gap: float) -> Drawing:
+    """The drawing without the points within `gap` units around a place, 0 to 1 along it: the pen was up there."""
+    way = _along(drawing)
+    length = np.sqrt((np.diff(drawing.points, axis=0) ** 2).sum(1)).sum()
+    away = np.abs(way - place) * length > gap / 2
+    last = drawing.last
+    first = np.roll(last, 1)  # the point after a stroke's last one begins the next
+    begins = first | np.roll(~away, 1)
+    if not away.any():
+        return drawing
+    # A stroke also begins after a gap; points in the gap are gone.
+    begins[0] = True
+    starts = np.flatnonzero(_carried(begins, away)[away])
+    return Drawing([], drawing.points[away], tuple(int(start) for start in starts))
+
+
+def _carried(begins: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Begins of strokes, those that fell on a point that is gone carried to the next one kept."""
+    number = np.cumsum(begins)  # the same for all points of a stroke
+    carried = np.zeros_like(begins)
+    seen = 0
+    for index in np.flatnonzero(kept):
+        carried[index] = number[index] != seen
+        seen = int(number[index])
+    return carried

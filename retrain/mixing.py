@@ -10,7 +10,7 @@ import torch
 
 from flagging.attempts import Attempt
 from flagging.ledger import Ledger
-from model.bending import Bending, bend
+from model.bending import Bending, bend, random_amounts
 from model.clean_digits import Digits
 from model.likeness import features_of, near
 from model.network import Network
@@ -73,7 +73,7 @@ def bent_digits(
     if not drawings:
         return Digits(torch.zeros(0, 28, 28, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))
     each = max(1, count // len(drawings))
-    images = [rasterise(bend(d, how, rng) if nth else d) for d in drawings for nth in range(each)]
+    images = [rasterise(bend(d, how, random_amounts(rng)) if nth else d) for d in drawings for nth in range(each)]
     return Digits(torch.from_numpy(np.stack(images)), torch.tensor(digits).repeat_interleave(each))
 
 

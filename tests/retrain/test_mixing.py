@@ -1,0 +1,151 @@
+"""What a round learns from: never a test drawing, nor one like it; never one annotator's flood."""
+
+import json
+import random
+from collections import Counter
+
+import pytest
+import torch
+
+from flagging.callback import LedgerCallback
+from model.likeness import features_of, near
+from model.served import ServedModel
+from model.weights import build_network, load_weights
+from retrain.fine_tuning import fine_tune
+from retrain.gate import GateSettings
+from retrain.mixing import as_digits, capped, mix
+from retrain.rounds import close_round
+from retrain.settings import FineTuningRecipe, RoundSettings
+from tests.made import PLAIN, FakeAnswer, add_fooling
+
+PLAIN_RECIPE = FineTuningRecipe(steps=2, clean_batch=20, fooling_batch=10, bent_drawings=0)
+
+
+def round0(home, ledger):
+    return build_network(load_weights(home.weights, ledger.promotions()[0].weights_id))
+
+
+def draw(ledger, strokes, annotator, label=1, prediction=3):
+    served = ledger.served()
+    answer = FakeAnswer(prediction, served.number, served.weights_id, strokes)
+    number = ledger.totals().tries
+    return ledger.record_attempt(answer, label, ledger.annotator(annotator), f"try-{number:06d}")
+
+
+def annotators_of(ledger, split, count=1, label=1):
+    """Annotators whose drawings of a digit fall on this side in the open round."""
+    found, number = [], 0
+    while len(found) < count:
+        name = f"somebody-{(number := number + 1)}"
+        if ledger._split(ledger.annotator(name), label, ledger.open_round().number) == split:
+            found.append(name)
+    return found
+
+
+def jittered(strokes, seed, by=1.0):
+    rng = random.Random(seed)
+    return [[[x + rng.uniform(-by, by), y + rng.uniform(-by, by)] for x, y in stroke] for stroke in strokes]
+
+
+@pytest.mark.parametrize("first", ["train", "test"])
+def test_of_two_drawings_alike_across_the_split_the_older_one_stays(home, ledger, first):
+    other = {"train": "test", "test": "train"}[first]
+    (one,), (two,) = annotators_of(ledger, first), annotators_of(ledger, other)
+    older = draw(ledger, PLAIN[8], one)
+    draw(ledger, jittered(PLAIN[8], 1), two)
+    mixed = mix(ledger, round0(home, ledger), 1, 1.0)
+    kept = mixed.train if first == "train" else mixed.held_out
+    assert [a.attempt_id for a in kept] == [older.attempt_id]
+    assert (mixed.held_out if first == "train" else mixed.train) == []
+    assert (mixed.near_duplicates, len(mixed.used)) == (1, 2)
+
+
+def test_what_a_round_used_first_stays_on_its_side(home, ledger, small_digits):
+    """A test drawing that was frozen keeps a later, older-looking copy out of training for good."""
+    (tester,), (learner,) = annotators_of(ledger, "test"), annotators_of(ledger, "train")
+    ledger.use_quorum(1)
+    early = draw(ledger, PLAIN[8], learner)  # drawn first, verified only after the test drawing was frozen
+    frozen = draw(ledger, jittered(PLAIN[8], 1), tester)
+    ledger.record_vote(frozen.attempt_id, 1, "judge")
+    closed = close_round(ledger, home.weights, lambda: small_digits, RoundSettings(), PLAIN_RECIPE, lambda *_: None)
+    assert closed.test_set == [frozen.attempt_id]
+    ledger.record_vote(early.attempt_id, 1, "judge")
+    mixed = mix(ledger, round0(home, ledger), 2, 1.0)
+    assert (mixed.train, mixed.near_duplicates) == ([], 1)
+
+
+def test_drawings_that_differ_stay_whatever_their_side(home, ledger):
+    for name in (*annotators_of(ledger, "train", 3), *annotators_of(ledger, "test", 2)):
+        add_fooling(ledger, 2, annotator=name)
+    mixed = mix(ledger, round0(home, ledger), 1, 1.0)
+    assert (len(mixed.train), len(mixed.held_out), mixed.near_duplicates) == (6, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "kept"),
+    [
+        ({"a": 50, "b": 1}, {"a": 50, "b": 1}),  # two annotators: as it comes
+        ({"a": 50, "b": 5, "c": 5}, {"a": 5, "b": 5, "c": 5}),  # three: a third each at the most
+        ({"a": 50, "b": 10, "c": 10, "d": 10, "e": 10}, {"a": 10, "b": 10, "c": 10, "d": 10, "e": 10}),
+        ({"a": 50, **{f"n{i}": 10 for i in range(8)}}, {"a": 20, **{f"n{i}": 10 for i in range(8)}}),
+        ({"a": 2, **{f"n{i}": 1 for i in range(8)}}, {"a": 2, **{f"n{i}": 1 for i in range(8)}}),
+        ({}, {}),
+    ],
+)
+def test_no_annotator_has_more_than_a_fifth_of_a_rounds_training_drawings(ledger, counts, kept):
+    drawn = [a for name, count in counts.items() for a in add_fooling(ledger, count, annotator=name)]
+    chosen = capped(drawn, 0.2)
+    assert Counter(a.annotator for a in chosen) == {ledger.annotator(name): count for name, count in kept.items()}
+    # Their newest, in the order they were drawn.
+    seqs = [drawn.index(a) for a in chosen]
+    assert seqs == sorted(seqs)
+    for name, count in counts.items():
+        mine = [a for a in drawn if a.annotator == ledger.annotator(name)]
+        assert [a for a in chosen if a.annotator == ledger.annotator(name)] == mine[count - kept[name] :]
+
+
+def test_over_the_whole_pipeline_nothing_like_a_test_drawing_is_ever_trained_on(
+    home, ledger, small_digits, pen_digits, monkeypatch
+):
+    """Real pen strokes through the callback, three rounds, copies by other annotators in every round."""
+    trained: list[torch.Tensor] = []
+
+    def spy(parent, first, clean, fooling, recipe, seed, report):
+        trained.append(fooling.images)
+        return fine_tune(parent, first, clean, fooling, recipe, seed, report)
+
+    monkeypatch.setattr("retrain.rounds.fine_tune", spy)
+    settings = RoundSettings(gate=GateSettings(max_drop=0.99, max_drop_round0=0.99, max_recall_drop=0.99))
+    rng = random.Random(3)
+    pool = iter(rng.sample([d for d in pen_digits if d.writer <= 24], 700))
+    seen = []
+    for number in range(3):
+        served = ServedModel(load_weights(home.weights, ledger.served().weights_id), ledger.served().number)
+        callback = LedgerCallback(served.answer, ledger)
+        for digit in [next(pool) for _ in range(110)]:
+            callback.submit(digit.strokes, digit.label, f"writer {digit.writer}")
+            seen.append(digit)
+        # Others send drawings of any round again: as they were, and a little changed.
+        for copy in rng.sample(seen, 40):
+            callback.submit(copy.strokes, copy.label, f"copier {rng.randrange(20)} of {number}")
+            callback.submit(jittered(copy.strokes, rng.random()), copy.label, f"tracer {rng.randrange(20)} of {number}")
+        close_round(ledger, home.weights, lambda: small_digits, settings, PLAIN_RECIPE, lambda *_: None)
+    frozen = {attempt_id for closed in ledger.closed_rounds() for attempt_id in closed.test_set}
+    test = as_digits([a for a in ledger.attempts(split="test") if a.attempt_id in frozen])
+    assert len(test) > 10
+    assert all(len(images) > 20 for images in trained)
+    network = round0(home, ledger)
+    for images in trained:
+        assert not near(features_of(network, images), features_of(network, test.images)).any()
+        assert not (images.flatten(1)[:, None] == test.images.flatten(1)).all(2).any()
+    assert sum(closed.figures["near_duplicates_left_out"] for closed in ledger.closed_rounds()) > 0
+    # Held-out drawings carry the test mark from birth.
+    assert frozen <= {a.attempt_id for a in ledger.attempts(split="test")}
+
+
+def test_what_is_learnt_is_drawn_anew_from_the_strokes(ledger):
+    (attempt,) = add_fooling(ledger, 1)
+    digits = as_digits([attempt])
+    answer = FakeAnswer(strokes=json.loads(attempt.strokes))
+    assert (digits.images[0].numpy() == answer.image).all()
+    assert digits.labels.tolist() == [1]
