@@ -42,8 +42,8 @@ def attack(network: Network, drawings: Sequence[Drawing], labels: Sequence[int],
     tries = np.full(n, TRIES + 1)
     fooled_with: list[Drawing | None] = [None] * n
     for number in range(1, TRIES + 1):
-        playing = np.flatnonzero(tries > TRIES)
-        if not len(playing):
+        playing: list[int] = np.flatnonzero(tries > TRIES).tolist()
+        if not playing:
             break
         tried = _next_amounts(best[playing], number, rng)
         bent = [bend(drawings[i], READABLE, amounts) for i, amounts in zip(playing, tried, strict=True)]

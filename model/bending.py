@@ -73,7 +73,7 @@ def _along(drawing: Drawing) -> NDArray[np.float64]:
     """(P,): how far along the whole drawing each point lies, 0 to 1, the pen's way through the air included."""
     steps = np.sqrt((np.diff(drawing.points, axis=0) ** 2).sum(1))
     way = np.concatenate([[0.0], np.cumsum(steps)])
-    return way / max(way[-1], 1e-9)
+    return np.asarray(way / max(way[-1], 1e-9))
 
 
 def _lifted(drawing: Drawing, place: float, gap: float) -> Drawing:
