@@ -54,7 +54,7 @@ class FineTuningRecipe:
     fooling_batch: int = 64
     peak_rate: float = 3e-3
     weight_decay: float = 1e-2
-    distillation: float = 1.0  # weight of the KL term that keeps the round-0 network's view of clean digits
+    distillation: float = 3.0  # weight of the KL term that keeps the round-0 network's view of clean digits
     parent_share: float = 0.3  # of the served weights in the candidate: averaging keeps what fine-tuning forgets
     clean_augmentation: Augmentation = Augmentation(rotation_degrees=10, shift_px=2, scale_share=0.10)
     # Fooling drawings are bent as strokes, so many images in all, and then moved a little as pixels.
