@@ -53,6 +53,7 @@ class Attempt:
     created_at: str  # UTC, ISO 8601
     state: str | None = None  # of judging, as flagging.judging names them; None where the model was not fooled
     judged_label: int | None = None  # the digit other annotators agreed on
+    lacking: int = 0  # votes that could still decide it, at the fewest
 
     @property
     def digit(self) -> int:

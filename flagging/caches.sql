@@ -28,7 +28,6 @@ CREATE INDEX standings_to_judge ON standings (lacking, seq) WHERE pending = 1;
 CREATE INDEX standings_by_round ON standings (round, seq) WHERE gone = 0;
 CREATE INDEX standings_fooling ON standings (seq) WHERE fooling = 1;
 CREATE INDEX standings_by_annotator ON standings (annotator);
-CREATE INDEX standings_by_label ON standings (label, seq) WHERE fooling = 1;
 
 CREATE TABLE round_counts (
     round     INTEGER PRIMARY KEY,

@@ -33,7 +33,7 @@ class Score:
     waiting: int
 
 
-JUDGED = ("state", "judged_label")  # of standings; all other fields of an attempt are columns of attempts
+JUDGED = ("state", "judged_label", "lacking")  # of standings; all other fields of an attempt are columns of attempts
 COLUMNS = ", ".join(f"{'s' if field.name in JUDGED else 'a'}.{field.name}" for field in fields(Attempt))
 ATTEMPTS = "attempts a JOIN standings s ON s.attempt_id = a.attempt_id"
 
@@ -219,11 +219,15 @@ class Ledger:
                 db.execute("UPDATE judging_rule SET quorum = ?", (quorum,))
                 standings.recount(db)
 
-    def next_to_judge(self, annotator: str) -> Attempt | None:
-        """Somebody else's undecided drawing this annotator has not judged: the one nearest to a decision, then the oldest."""
+    def next_to_judge(self, annotator: str, skipped: Sequence[str] = ()) -> Attempt | None:
+        """Somebody else's undecided drawing this annotator has not judged: the one nearest to a decision, then the oldest.
+
+        skipped: ids of drawings they could not decide on.
+        """
         where = (
             "s.pending = 1 AND s.annotator <> :me AND NOT EXISTS "
-            "(SELECT 1 FROM votes v WHERE v.attempt_id = s.attempt_id AND v.annotator = :me)"
+            "(SELECT 1 FROM votes v WHERE v.attempt_id = s.attempt_id AND v.annotator = :me) "
+            "AND s.attempt_id NOT IN (SELECT value FROM json_each(:skipped))"
         )
         with self._database.reading() as db:
             if standings.quorum(db) == 0:
@@ -231,7 +235,7 @@ class Ledger:
             row = db.execute(
                 f"SELECT {COLUMNS} FROM standings s INDEXED BY standings_to_judge JOIN attempts a USING (attempt_id) "
                 f"WHERE {where} ORDER BY s.lacking, s.seq LIMIT 1",
-                {"me": annotator},
+                {"me": annotator, "skipped": json.dumps(list(skipped))},
             ).fetchone()
         return _attempt(row) if row else None
 
@@ -278,25 +282,27 @@ class Ledger:
 
     # -- something to play for --------------------------------------------------------------------------
 
-    def record_likeness(self, attempt_id: str, features: bytes, is_new: bool) -> None:
+    def record_likeness(self, attempt_id: str, features: bytes, is_new: bool) -> bool:
         """What a fooling drawing looks like to the round-0 network, and whether none before it looked the same.
 
-        Without this row it scores nothing. Recorded once; a second time changes nothing.
+        Without this row it scores nothing. Recorded once: the first time holds, and is what comes back.
         """
         with self._database.writing() as db:
             _find(db, attempt_id)
             db.execute("INSERT OR IGNORE INTO likenesses VALUES (?, ?, ?)", (attempt_id, features, int(is_new)))
             standings.restand(db, attempt_id)
+            held = db.execute("SELECT is_new FROM likenesses WHERE attempt_id = ?", (attempt_id,)).fetchone()
+        return bool(held[0])
 
-    def newest_likenesses(self, label: int, count: int) -> list[bytes]:
-        """Features of the newest fooling drawings of a digit, oldest first."""
+    def likenesses(self, label: int, *, after: int, count: int) -> list[tuple[int, bytes]]:
+        """Number and features of the newest fooling drawings of a digit, oldest first, that came after a number."""
         with self._database.reading() as db:
             rows = db.execute(
-                "SELECT features FROM standings s JOIN likenesses USING (attempt_id) "
-                "WHERE s.fooling = 1 AND s.label = ? ORDER BY s.seq DESC LIMIT ?",
-                (label, count),
+                "SELECT l.rowid, features FROM likenesses l JOIN standings s USING (attempt_id) "
+                "WHERE l.rowid > ? AND s.fooling = 1 AND s.label = ? ORDER BY l.rowid DESC LIMIT ?",
+                (after, label, count),
             ).fetchall()
-        return [features for (features,) in reversed(rows)]
+        return list(reversed(rows))
 
     def without_likeness(self, count: int) -> list[Attempt]:
         """Fooling attempts whose likeness was not recorded yet, oldest first."""

@@ -7,6 +7,8 @@ const percent = (share) => (share >= 0.9995 || share < 0.0005 ? `${Math.round(sh
 let tryId = newId();
 let lastAttempt = null;
 let streak = 0;
+let tries = 0; // drawings begun since the model was last fooled
+let counted = false; // is the drawing on the canvas one of them?
 
 // -- live prediction: one call in flight, then the newest drawing ----------------------------------------
 let asking = false;
@@ -73,9 +75,14 @@ function showImage(target, base64) {
 pad.onchange = () => {
   $("#undo").disabled = $("#clear").disabled = pad.isEmpty;
   board.classList.toggle("empty", pad.isEmpty);
-  if (!pad.isEmpty) return ask();
+  if (!pad.isEmpty) {
+    if (!counted) tries += 1;
+    counted = true;
+    return ask();
+  }
   // A drawing that was cleared, or undone to nothing, was a try of its own; what comes next is another.
   tryId = newId();
+  counted = false;
   showNothing();
 };
 
@@ -103,11 +110,44 @@ async function submit(label) {
   streak = result.model_wrong ? streak + 1 : 0;
   if (result.model_wrong) cheer();
   kept.set("hoodwink-best", Math.max(streak, Number(kept.get("hoodwink-best") ?? 0)));
-  sayOutcome(result);
-  showStreak();
+  sayOutcome(result, hitTarget(result));
+  if (result.model_wrong) tries = 0;
+  showStanding(result.standing);
   showProgress(result);
   pad.clear();
 }
+
+// -- a target now and then ---------------------------------------------------------------------------------
+const TARGET_EVERY = 4; // attempts without one
+const TARGET_LASTS = 6; // attempts
+let target = null;
+let withoutTarget = 1;
+
+// Was this the target? Moves on to the next one when it is time.
+function hitTarget(result) {
+  const hit = target !== null && result.label === target.label && result.prediction === target.prediction;
+  if (hit) setTarget(null);
+  else if (target && ++target.age >= TARGET_LASTS) setTarget(null);
+  else if (!target && ++withoutTarget >= TARGET_EVERY && result.standing) setTarget({ ...result.standing.target, age: 0 });
+  return hit;
+}
+
+function setTarget(next) {
+  if (target) $(`#digit-${target.label}`).classList.remove("wanted");
+  target = next;
+  withoutTarget = 0;
+  board.classList.toggle("targeted", Boolean(next));
+  $("#target").hidden = !next;
+  if (!next) return;
+  $("#target .what").textContent = `Target: draw ${named(next.label)} it takes for ${named(next.prediction)}`;
+  $(`#digit-${next.label}`).classList.add("wanted");
+}
+
+const named = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
+$("#skip-target").addEventListener("click", () => {
+  setTarget(null);
+  canvas.focus({ preventScroll: true });
+});
 
 // Sparks from the canvas when the model is fooled.
 function cheer() {
@@ -127,12 +167,20 @@ function cheer() {
   setTimeout(() => sky.replaceChildren(), 1000);
 }
 
-function sayOutcome(result) {
-  const saw = `${result.prediction === 8 ? "an" : "a"} ${result.prediction} (${percent(result.probabilities[result.prediction])})`;
-  const text = result.model_wrong
-    ? `You fooled it! It saw ${saw}.`
-    : `Not fooled: it saw ${saw}. ${result.probabilities[result.prediction] < 0.8 ? "Close, though!" : "Try something stranger."}`;
-  say(text, result.model_wrong ? "fooled" : "not-fooled");
+function sayOutcome(result, hit) {
+  const saw = `${named(result.prediction)} (${percent(result.probabilities[result.prediction])})`;
+  if (!result.model_wrong) {
+    const close = result.probabilities[result.prediction] < 0.8;
+    return say(`Not fooled: it saw ${saw}. ${close ? "Close, though!" : "Try something stranger."}`, "not-fooled");
+  }
+  const after = tries > 1 ? `, on try ${tries}` : "";
+  say(`You fooled it! ${hit ? "Bullseye: it" : "It"} saw ${saw}${after}.${points(result)}`, "fooled");
+}
+
+function points(result) {
+  if (result.is_new === false) return " Much like an earlier one, so no new point.";
+  if (result.is_new && result.standing?.waiting) return " A point once others read it as you meant it.";
+  return result.is_new ? " +1 point." : "";
 }
 
 // "Not what I meant" stays until the next attempt, whatever else there is to say.
@@ -163,13 +211,16 @@ $("#retract").addEventListener("click", async () => {
   if (taken.model_wrong) streak = Math.max(0, streak - 1);
   say("Taken back: that drawing no longer counts.", "hint");
   canvas.focus({ preventScroll: true }); // the button that had it is gone
-  showStreak();
+  showStanding(result.standing);
   showProgress(result);
 });
 
-function showStreak() {
+function showStanding(standing) {
   const best = Number(kept.get("hoodwink-best") ?? 0);
-  $("#streak").textContent = best ? `streak ${streak} · best ${best}` : "";
+  const told = best ? [`streak ${streak} · best ${best}`] : [];
+  if (standing?.rank) told.push(`${standing.points} point${standing.points === 1 ? "" : "s"} · rank ${standing.rank} of ${standing.players}`);
+  else if (standing?.waiting) told.push(`${standing.waiting} to be judged`);
+  $("#streak").replaceChildren(...told.map((text) => Object.assign(document.createElement("span"), { textContent: text })));
 }
 
 // -- the round -------------------------------------------------------------------------------------------
@@ -269,7 +320,7 @@ document.addEventListener(
 );
 
 showNothing();
-showStreak();
+showStanding(null);
 pad.changed();
 refresh();
 clearInterval(window.hoodwinkRefresh);

@@ -38,12 +38,16 @@ def draw_tab(game: Game) -> gr.HTML:
             sent = fields(data)
             token, try_id = annotator(sent), checked_try_id(sent.get("try_id"))
             result, answer = game.submit(sent.get("strokes"), sent.get("label"), token, try_id)
-            return result | {"image": as_base64(answer)}
+            return result | {"image": as_base64(answer), "standing": game.standing(token)}
 
         return or_error(record)
 
     def retract(data: Any) -> dict[str, Any]:
-        return or_error(lambda: game.retract(fields(data).get("attempt_id"), annotator(fields(data))))
+        def take_back() -> dict[str, Any]:
+            token = annotator(fields(data))
+            return game.retract(fields(data).get("attempt_id"), token) | {"standing": game.standing(token)}
+
+        return or_error(take_back)
 
     def withdraw(data: Any) -> dict[str, Any]:
         return or_error(lambda: game.withdraw(annotator(fields(data))))

@@ -9,25 +9,27 @@ import re
 import reprlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flagging.attempts import Answer, Refused
+from flagging.attempts import Answer, Attempt, Refused
 from flagging.callback import LedgerCallback
 from flagging.database import LedgerUnavailable
 from flagging.decisions import OpenRound
 from flagging.home import Home
 from model.served import ServedModel
 from model.weights import install_shipped, load_weights
-from retrain.history import describe_round
+from retrain.history import History, describe_round
 from retrain.rounds import check_usable, roll_back
 from retrain.settings import RoundSettings
 from retrain.worker import Worker
+from ui.scores import Scores
 
 log = logging.getLogger("hoodwink")
 
 LOOK_EVERY_SECONDS = 0.5
 REMEMBERED_TRIES = 10_000
+MAX_SKIPPED = 200
 MIN_TOKEN_LENGTH = 16
 _TRY_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
@@ -59,6 +61,8 @@ class Game:
         self.ledger = home.open_ledger(create=True)
         self.ledger.start(install_shipped(home.weights))
         self.ledger.use_quorum(settings.quorum)
+        self.history = History(self.ledger, home.weights)
+        self.scores = Scores(self.ledger, home.weights)
         promotion = self.ledger.served()
         self.served = ServedModel(load_weights(home.weights, promotion.weights_id), promotion.number)
         self.callback = LedgerCallback(self.served.answer, self.ledger)
@@ -87,6 +91,10 @@ class Game:
             self._watcher.join()
 
     def _watch(self) -> None:
+        try:
+            self.scores.note_missed()
+        except Exception:
+            log.exception("drawings without a score were not looked at; they are at the next start")
         while not self._stop.is_set():
             try:
                 self.catch_up()
@@ -163,6 +171,7 @@ class Game:
             try_id = None if self.ledger.is_submitted(content) else content
         attempt, answer = self.callback.submit(strokes, label, token, try_id)
         now = self._open_round_or_last_known()
+        is_new = self._is_new(attempt) if attempt.model_wrong else None
         if attempt.model_wrong:
             self._wake.set()
         # What was recorded, which after a repeated request is what was recorded the first time.
@@ -175,10 +184,26 @@ class Game:
             "attempt_id": attempt.attempt_id,
             "label": attempt.label,
             "model_wrong": attempt.model_wrong,
+            "is_new": is_new,
             "fooling": now.counts.fooling,
             "ready": now.ready,
             "threshold": self.settings.fooling_threshold,
         }, answer
+
+    def _is_new(self, attempt: Attempt) -> bool | None:
+        """Unlike earlier fooling drawings of its digit? None if that could not be recorded: the attempt is, and counts."""
+        try:
+            return self.scores.note(attempt)
+        except (LedgerUnavailable, Refused):
+            log.exception("attempt %s has no score yet; it gets one at the next start", attempt.attempt_id)
+            return None
+
+    def standing(self, token: str) -> dict[str, Any] | None:
+        """Points, rank, and a target to try; None if the ledger cannot be read now."""
+        try:
+            return self.scores.standing(self.ledger.annotator(token))
+        except LedgerUnavailable:
+            return None
 
     def retract(self, attempt_id: object, token: str) -> dict[str, Any]:
         if not isinstance(attempt_id, str) or not attempt_id.isascii():
@@ -212,6 +237,45 @@ class Game:
     def _try_of_content(self, answer: Answer, token: str) -> str:
         text = json.dumps([token, answer.strokes], separators=(",", ":"))
         return f"content-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+    # -- judging -----------------------------------------------------------------------------------------
+
+    def next_to_judge(self, token: str, skipped: object = ()) -> dict[str, Any]:
+        """A drawing to read blind: its strokes, and nothing that was said of it. None when nothing waits for this annotator.
+
+        skipped: ids of drawings not to be shown. waiting: undecided drawings, whoever drew them.
+        """
+        drawing = self.ledger.next_to_judge(self.ledger.annotator(token), _checked_skipped(skipped))
+        return {
+            "attempt_id": drawing and drawing.attempt_id,
+            "strokes": drawing and json.loads(drawing.strokes),
+            "waiting": self.ledger.waiting_to_be_judged() if self.settings.quorum else 0,
+            "quorum": self.settings.quorum,
+        }
+
+    def judge(self, attempt_id: object, reading: object, token: str) -> dict[str, Any]:
+        """Record a vote: a digit or "not a digit". Raises Refused with a sentence; then nothing was recorded.
+
+        lacking: votes that could still decide the drawing, at the fewest; 0 once it is decided.
+        """
+        if not isinstance(attempt_id, str) or not attempt_id.isascii():
+            raise Refused(f"attempt_id is {reprlib.repr(attempt_id)}; send the one that /next_to_judge gave")
+        drawing = self.ledger.record_vote(attempt_id, reading, self.ledger.annotator(token))
+        if drawing.state != "pending":
+            self._wake.set()
+        return {
+            "attempt_id": attempt_id,
+            "reading": reading,
+            "state": drawing.state,
+            "lacking": drawing.lacking,
+            "waiting": self._waiting_or_last_known(),
+        }
+
+    def _waiting_or_last_known(self) -> int:
+        try:
+            return self.ledger.waiting_to_be_judged()
+        except LedgerUnavailable:
+            return self._open.counts.pending
 
     # -- rounds ------------------------------------------------------------------------------------------
 
@@ -257,6 +321,16 @@ class Game:
         self.catch_up()
         return self.status()
 
+    def hide(self, maintainer_token: object, attempt_id: object, hidden: object) -> dict[str, Any]:
+        """Take a drawing out of the galleries and all counts, or, with hidden False, put it back. Nothing is deleted."""
+        self.check_maintainer(maintainer_token)
+        if not isinstance(attempt_id, str) or not attempt_id.isascii():
+            raise Refused(f"attempt_id is {reprlib.repr(attempt_id)}; send one that the gallery shows")
+        if not isinstance(hidden, bool):
+            raise Refused(f"hidden is {reprlib.repr(hidden)}; send true to hide the drawing, false to show it again")
+        self.ledger.hide(attempt_id, hidden)
+        return {"attempt_id": attempt_id, "hidden": hidden}
+
     def check_maintainer(self, token: object) -> None:
         """Raises Refused unless this is the maintainer token; compared in constant time."""
         ours = self._maintainer_token.encode()
@@ -277,6 +351,14 @@ def checked_try_id(try_id: object) -> str:
     if not isinstance(try_id, str) or not _TRY_ID.fullmatch(try_id):
         raise Refused("this drawing has no valid id; reload the page")
     return try_id
+
+
+def _checked_skipped(skipped: object) -> Sequence[str]:
+    if isinstance(skipped, list | tuple) and len(skipped) <= MAX_SKIPPED:
+        names = [name for name in skipped if isinstance(name, str) and name.isascii() and len(name) <= 100]
+        if len(names) == len(skipped):
+            return names
+    raise Refused(f"the drawings to skip are no list of at most {MAX_SKIPPED} ids; reload the page")
 
 
 def as_base64(answer: Answer) -> str:
