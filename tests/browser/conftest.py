@@ -21,7 +21,7 @@ class Person:
 
     def open(self, fragment: str = "") -> None:
         self.page.goto(self.app.url + fragment)
-        self.page.wait_for_selector("#sketchpad canvas")
+        self.page.wait_for_selector("#sketchpad canvas[data-points]")  # the pen listens
 
     def draw(self, strokes: Strokes) -> None:
         """Draw with the mouse, every point of the strokes."""

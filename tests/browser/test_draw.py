@@ -248,3 +248,39 @@ def test_with_live_off_the_prediction_is_shown_after_submission_only(chromium, t
         assert "it saw a" in person.submit(1).lower()
         assert Home(app.home).open_ledger().totals().tries == 1
         person.context.close()
+
+
+def test_points_rank_and_tries_are_told(person):
+    person.draw(PLAIN[1])
+    person.prediction()
+    person.page.click("#clear")
+    person.draw(PLAIN[4])
+    seen = person.prediction()
+    assert "on try 2. +1 point." in person.submit((seen + 1) % 10)
+    assert person.page.locator("#streak").inner_text().split("\n") == ["streak 1 · best 1", "1 point · rank 1 of 1"]
+    person.draw(PLAIN[4])
+    person.prediction()
+    assert "no new point" in person.submit((seen + 1) % 10)  # a copy
+    assert "1 point · rank 1 of 1" in person.page.locator("#streak").inner_text()
+    person.page.click("#retract")
+    person.says("Taken back")
+    assert "1 point · rank 1 of 1" in person.page.locator("#streak").inner_text()
+
+
+def test_a_target_comes_now_and_then_can_be_hit_and_skipped(person):
+    target = person.page.locator("#target .what")
+    for digit in (1, 4, 7):
+        assert target.is_hidden()
+        person.draw(PLAIN[digit])
+        person.submit(person.prediction())
+    text = target.inner_text()  # "Target: draw a 4 it takes for a 9"
+    meant, wanted = (int(word) for word in text.replace("Target: draw", "").split() if word.isdigit())
+    assert meant != wanted
+    assert "wanted" in person.page.locator(f"#digit-{meant}").get_attribute("class")
+    # Something it takes for the wanted digit.
+    person.draw(PLAIN[wanted])
+    if person.prediction() == wanted:
+        assert "Bullseye" in person.submit(meant)
+    else:
+        person.page.click("#skip-target")
+    assert target.is_hidden()
