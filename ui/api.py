@@ -14,7 +14,7 @@ A_ONE = [[[140, 60], [140, 220]]]
 
 
 def add_endpoints(game: Game, page: gr.Blocks) -> None:
-    """Add /predict, /submit, /retract, /status, /rounds, /retrain and /rollback to the Blocks being built."""
+    """Add /predict, /submit, /retract, /next_to_judge, /judge, /status, /rounds, /retrain and /rollback to the page."""
 
     def predict(strokes: list, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """What the served model sees in a drawing, without submitting it.
@@ -41,6 +41,21 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         """
         return _answered(lambda: game.retract(attempt_id, _token(request)))
 
+    def next_to_judge(request: gr.Request) -> dict:  # type: ignore[type-arg]
+        """Somebody else's fooling drawing for you to read blind: attempt_id and strokes, null when nothing waits for you.
+
+        waiting: drawings without a decision, whoever drew them. quorum: readers who must agree; 0: nobody judges here.
+        """
+        return _answered(lambda: game.next_to_judge(_token(request)))
+
+    def judge(attempt_id: str, reading: int | str, request: gr.Request) -> dict:  # type: ignore[type-arg]
+        """Say which digit you read in a drawing that /next_to_judge gave. Nobody judges their own, nobody twice.
+
+        reading: a digit, 0 to 9, for example 7, or "not a digit". Gives what was recorded, the state of the drawing
+        and lacking: votes that could still decide it, at the fewest. Who you are is told as for /retract.
+        """
+        return _answered(lambda: game.judge(attempt_id, reading, _token(request)))
+
     def status() -> dict:  # type: ignore[type-arg]
         """The open round, the served weights, counts, how far a retraining is, and the last decision."""
         return _answered(game.status)
@@ -61,6 +76,8 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
     _add(page, predict, [A_ONE], "play")
     _add(page, submit, [A_ONE, 1], "play")
     _add(page, retract, [an_id], "play")
+    _add(page, next_to_judge, [], "play")
+    _add(page, judge, [an_id, 7], "play")
     _add(page, status, [], "play")
     _add(page, rounds, [], "play")
     _add(page, retrain, ["the maintainer token"], "maintain")

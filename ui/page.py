@@ -8,6 +8,7 @@ import gradio as gr
 from ui.api import add_endpoints
 from ui.draw import draw_tab, header
 from ui.game import Game
+from ui.judge import judge_tab
 from ui.maintain import maintain_tab
 from ui.rounds import rounds_tab
 
@@ -20,6 +21,8 @@ def build_page(game: Game) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Draw", id="draw"):
                 draw_tab(game)
+            with gr.Tab("Judge", id="judge"):
+                judge_tab(game)
             with gr.Tab("Rounds", id="rounds") as rounds:
                 rounds_tab(game, rounds)
             with gr.Tab("Maintain", id="maintain") as maintain:

@@ -151,6 +151,45 @@ def call(app, endpoint, body):
     return fetch(f"gradio_api/call/{endpoint}/{event}")
 
 
+def test_two_others_judge_a_drawing_blind_and_only_then_it_counts(tmp_path):
+    with RunningApp(tmp_path / "data", {"HOODWINK_QUORUM": "2"}) as app:
+        drew, first, second = (
+            Client(app.url, verbose=False, headers={"X-Hoodwink-Annotator": f"annotator {name}"}) for name in "abc"
+        )
+        seen = drew.predict(PLAIN[1], api_name="/predict")["prediction"]
+        label = fooling_label(seen)
+        attempt_id = drew.predict(PLAIN[1], label, api_name="/submit")["attempt_id"]
+        assert drew.predict(api_name="/next_to_judge")["attempt_id"] is None
+        with pytest.raises(AppError, match="this drawing is your own"):
+            drew.predict(attempt_id, label, api_name="/judge")
+        for judge, state, ready in ((first, "pending", 0), (second, "verified", 1)):
+            shown = judge.predict(api_name="/next_to_judge")
+            assert shown == {"attempt_id": attempt_id, "strokes": PLAIN[1], "waiting": 1, "quorum": 2}
+            recorded = judge.predict(attempt_id, label, api_name="/judge")
+            assert set(recorded) == {"attempt_id", "reading", "state", "lacking", "waiting"}
+            assert recorded["state"] == state
+            assert judge.predict(api_name="/status")["ready"] == ready
+            assert judge.predict(api_name="/next_to_judge")["attempt_id"] is None
+        with pytest.raises(AppError, match="nobody judges twice"):
+            second.predict(attempt_id, "not a digit", api_name="/judge")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nonsense", 7], "there is no attempt 'nonsense'"),
+        (["nonsense", 12], "the reading is 12"),
+        (["nonsense", "seven"], "the reading is 'seven'"),
+        (["nonsense", None], "the reading is None"),
+        ([7, 7], "attempt_id is 7"),
+    ],
+)
+def test_a_vote_that_is_none_gets_a_sentence(client, arguments, says):
+    with pytest.raises(AppError) as refusal:
+        client.predict(*arguments, api_name="/judge")
+    assert says in str(refusal.value)
+
+
 def test_a_short_annotator_header_is_refused(app):
     with pytest.raises(AppError, match="annotator token"):
         Client(app.url, verbose=False, headers={"X-Hoodwink-Annotator": "a"}).predict(PLAIN[1], api_name="/predict")
@@ -173,7 +212,8 @@ def test_rolling_back_to_weights_never_served_is_refused(client):
 def test_every_endpoint_is_described_with_an_example(app):
     with urllib.request.urlopen(app.url + "gradio_api/info", timeout=10) as answer:
         described = json.loads(answer.read())["named_endpoints"]
-    assert set(described) == {"/predict", "/submit", "/retract", "/status", "/rounds", "/retrain", "/rollback"}
+    play = {"/predict", "/submit", "/retract", "/next_to_judge", "/judge", "/status", "/rounds"}
+    assert set(described) == play | {"/retrain", "/rollback"}
     assert all(len(endpoint["description"]) > 60 for endpoint in described.values())
     assert [p["example_input"] for p in described["/submit"]["parameters"]] == [[[[140, 60], [140, 220]]], 1]
     assert not any(p["parameter_has_default"] for p in described["/submit"]["parameters"])
