@@ -15,16 +15,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import torch
 import typer
 from gradio_client import Client
 
-from benchmarks.pen_digits import HELD_OUT_WRITERS, PenDigit, load_pen_digits
+from benchmarks.collection import digits_of, pool_and_unseen, supply
+from benchmarks.pen_digits import PenDigit
 from benchmarks.server import RunningApp
 from evaluation.metrics import Share, accuracy
 from model.clean_digits import Digits
-from model.strokes import check_strokes, rasterise
 from model.weights import build_network, load_weights
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -33,12 +31,12 @@ DOCS = Path(__file__).parents[1] / "docs"
 def main(
     rounds: Annotated[int, typer.Option(help="Rounds to play.")] = 5,
     threshold: Annotated[int, typer.Option(help="Fooling drawings a round.")] = 60,
-    seeds: Annotated[int, typer.Option(help="How many times to play, each with another order of drawings.")] = 3,
+    seeds: Annotated[int, typer.Option(help="How many times to play, each with another order of drawings.")] = 5,
     out: Annotated[Path, typer.Option(help="Folder for rounds.md and rounds.json.")] = DOCS,
 ) -> None:
     """Play rounds and report MER, clean accuracy and the accuracy on six unseen writers after each."""
-    digits = load_pen_digits("natural")
-    judges = {framing: _as_digits(load_pen_digits(framing)) for framing in ("natural", "centred")}
+    digits = pool_and_unseen()[0]
+    judges = {framing: digits_of(pool_and_unseen(framing)[1]) for framing in ("natural", "centred")}
     runs = []
     for seed in range(1, seeds + 1):
         # One key, so that the same drawings are held out wherever this runs.
@@ -54,17 +52,17 @@ def main(
 def _play(
     app: RunningApp, digits: list[PenDigit], judges: dict[str, Digits], rounds: int, threshold: int, seed: int
 ) -> Iterator[dict[str, Any]]:
-    writers = sorted({d.writer for d in digits} - set(HELD_OUT_WRITERS))
+    writers = sorted({d.writer for d in digits})
     clients = {
         writer: Client(app.url, verbose=False, headers={"X-Hoodwink-Annotator": f"pendigits-writer-{writer}"})
         for writer in writers
     }
-    supply = _drawings([d for d in digits if d.writer in clients], random.Random(seed))
+    drawings = supply(digits, random.Random(seed))
     anybody = clients[writers[0]]
     for number in range(1, rounds + 1):
         ready = 0
         while ready < threshold:
-            digit = next(supply)
+            digit = next(drawings)
             ready = clients[digit.writer].predict(digit.strokes, digit.label, api_name="/submit")["ready"]
         began = time.monotonic()
         while (status := anybody.predict(api_name="/status"))["round"] == number:
@@ -82,28 +80,6 @@ def _play(
             flush=True,
         )
         yield row
-
-
-def _drawings(pool: list[PenDigit], rng: random.Random) -> Iterator[PenDigit]:
-    """Every digit once in random order, then again and again shifted by up to 20 units and scaled by up to 15 %."""
-    first = True
-    while True:
-        for digit in rng.sample(pool, len(pool)):
-            if first:
-                yield digit
-                continue
-            scale, right, down = rng.uniform(0.85, 1.15), rng.uniform(-20, 20), rng.uniform(-20, 20)
-            bent = [
-                [[140 + (x - 140) * scale + right, 140 + (y - 140) * scale + down] for x, y in s] for s in digit.strokes
-            ]
-            yield PenDigit(digit.label, digit.writer, bent)
-        first = False
-
-
-def _as_digits(digits: list[PenDigit]) -> Digits:
-    unseen = [d for d in digits if d.writer in HELD_OUT_WRITERS]
-    images = np.stack([rasterise(check_strokes(d.strokes)) for d in unseen])
-    return Digits(torch.from_numpy(images), torch.tensor([d.label for d in unseen]))
 
 
 def _judged(app: RunningApp, judges: dict[str, Digits], weights_id: str) -> dict[str, Any]:

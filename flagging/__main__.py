@@ -26,13 +26,14 @@ def stats(as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.
     ]
     rounds.append({"round": now.number, "decision": None, "weights_id": now.weights_id, **vars(now.counts)})
     if as_json:
-        print(json.dumps({**vars(totals), "ready": now.ready, "rounds": rounds}))
+        print(json.dumps({**vars(totals), "ready": now.ready, "quorum": now.quorum, "rounds": rounds}))
         return
-    table = Table("round", "decision", "weights", "tries", "attempts", "fooling")
+    table = Table("round", "decision", "weights", "tries", "attempts", "fooling", "verified", "pending")
     for row in rounds:
         table.add_row(*(str(value if value is not None else "open") for value in row.values()))
     show(table)
-    show(f"{totals.attempts} attempts, {totals.fooling} of them fooling, from {totals.tries} tries")
+    judged = f"; {totals.verified} verified, {totals.pending} pending" if now.quorum else ""
+    show(f"{totals.attempts} attempts, {totals.fooling} of them fooling, from {totals.tries} tries{judged}")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from model.clean_digits import CleanDigitsMissing
 from model.weights import build_network, load_weights, save_weights
 from retrain.fine_tuning import fine_tune
 from retrain.gate import GateSettings
-from retrain.history import describe_round
+from retrain.history import History, describe_round
 from retrain.mixing import as_digits, as_drawings, bent_digits
 from retrain.rounds import close_round, roll_back
 from retrain.settings import FineTuningRecipe, RoundSettings
@@ -192,3 +192,57 @@ def test_the_same_seed_makes_the_same_candidate(home, small_digits):
         for _ in range(2)
     ]
     assert made[0] == made[1]
+
+
+def test_a_round_on_generated_digits_says_so(ledger, home, small_digits):
+    add_fooling(ledger, 3)
+    closed = close(ledger, home, replace(small_digits, source="generated digits"))
+    assert closed.reason.endswith("; measured on generated digits, not on MNIST")
+    assert closed.figures["clean_source"] == "generated digits"
+    assert load_weights(home.weights, closed.weights_id).card.data["clean"] == "generated digits"
+
+
+def test_everything_the_gate_looked_at_is_recorded(ledger, home, small_digits):
+    add_fooling(ledger, 6)
+    gate = close(ledger, home, small_digits).figures["gate"]
+    assert [check["name"] for check in gate["checks"]] == [
+        "clean",
+        "clean against round 0",
+        "recall",
+        "held-out attempts",
+        "card",
+    ]
+    assert all(check["passed"] and check["words"] for check in gate["checks"])
+    assert gate["gain"]["words"] == "gain on held-out drawings: not shown yet (n = 0)"
+
+
+def test_the_matrix_holds_every_weights_against_every_frozen_test_set(ledger, home, small_digits):
+    round0 = ledger.served().weights_id
+    for annotator in range(12):
+        add_fooling(ledger, 2, annotator=f"annotator-{annotator}")
+    first = close(ledger, home, small_digits)
+    for annotator in range(30):
+        add_fooling(ledger, 2, annotator=f"later-{annotator}")
+    second = close(ledger, home, small_digits)
+    matrix = History(ledger, home.weights).matrix()
+    assert [row["weights_id"] for row in matrix.weights] == [round0, first.weights_id, second.weights_id]
+    assert matrix.test_sets == [1, 2]
+    assert [[cell["n"] for cell in row] for row in matrix.cells] == [[len(first.test_set), len(second.test_set)]] * 3
+    # Drawn against the weights of the row: wrong there by construction.
+    assert [[cell["by_construction"] for cell in row] for row in matrix.cells] == [
+        [True, False],
+        [False, True],
+        [False, False],
+    ]
+
+
+def test_who_drew_and_how_long_it_took_is_told(ledger, home, small_digits):
+    for number, end in enumerate((1500, 2500, 9000)):
+        timed = FakeAnswer(
+            strokes=[[[100, 60, 0], [100 + 20 * number, 220, end]]], weights_id=ledger.served().weights_id
+        )
+        ledger.record_attempt(timed, 1, f"annotator {number % 2}", f"try-{number:04d}")
+    add_attempts(ledger, 1, label=3)  # not fooling, and without times
+    figures = close(ledger, home, small_digits).figures
+    assert (figures["annotators"], figures["seconds_until_fooled"], figures["seconds_until_fooled_n"]) == (3, 2.5, 3)
+    assert (figures["confusion"][1][3], figures["confusion"][3][3]) == (3, 1)
