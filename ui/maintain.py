@@ -32,9 +32,7 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
         overview = gr.Markdown()
         with gr.Row():
             now = gr.Button("Retrain now", variant="primary", scale=0, min_width=220)
-        earlier = gr.Radio(label="Go back to earlier weights", choices=[], visible=False)
-        with gr.Row():
-            back = gr.Button("Roll back ...", visible=False, scale=0, min_width=220)
+        earlier = gr.Radio(label="Go back to earlier weights: choose them, then confirm", choices=[], visible=False)
         with gr.Row(visible=False) as confirmation:
             gr.Markdown("Everybody who draws gets these weights at once, and the open round is closed. Go back?")
             yes = gr.Button("Yes, serve them again", variant="stop", scale=0, min_width=220)
@@ -47,7 +45,7 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
             game.check_maintainer(typed.strip())
         except ValueError as error:
             hint = gr.update(value=str(error) if typed else LOCKED, visible=True)
-            return gr.update(visible=False), hint, gr.update(visible=True), gr.Timer(active=False), *[gr.skip()] * 4
+            return gr.update(visible=False), hint, gr.update(visible=True), gr.Timer(active=False), *[gr.skip()] * 3
         return (
             gr.update(visible=True),
             gr.update(visible=False),
@@ -60,15 +58,14 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
         try:
             return look(promotion)
         except (LedgerUnavailable, OSError) as error:  # shown in place, not as a toast every two seconds
-            return str(error), gr.skip(), gr.skip(), promotion
+            return str(error), gr.skip(), promotion
 
     def look(promotion: int) -> tuple[Any, ...]:
         newest = game.ledger.served().number
         if newest == promotion:  # the list is left alone: somebody may be choosing from it
-            return _overview(game), gr.skip(), gr.skip(), newest
+            return _overview(game), gr.skip(), newest
         choices = _earlier_weights(game)
-        shown = gr.update(visible=bool(choices))
-        return _overview(game), gr.update(choices=choices, value=None, visible=bool(choices)), shown, newest
+        return _overview(game), gr.update(choices=choices, value=None, visible=bool(choices)), newest
 
     def start(typed: str) -> str:
         _or_message(lambda: game.retrain(typed.strip()))
@@ -78,20 +75,15 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
         _or_message(lambda: game.rollback(typed.strip(), weights_id))
         return gr.update(visible=False), *follow(-1)
 
-    def ask(weights_id: str | None) -> Any:
-        if not weights_id:
-            raise gr.Error("choose the weights to go back to first", print_exception=False)
-        return gr.update(visible=True)
-
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "maintain"}
-    followed = [overview, earlier, back, listed]
+    followed = [overview, earlier, listed]
     page.load(None, token, token, js=READ_LINK, api_visibility="private")
     token.change(unlock, token, [tools, locked, token, timer, *followed], **quiet)
     tab.select(follow, listed, followed, **quiet)
     timer.tick(follow, listed, followed, **quiet)
     now.click(start, token, overview, **quiet)
-    back.click(ask, earlier, confirmation, **quiet)
-    no.click(lambda: gr.update(visible=False), None, confirmation, **quiet)
+    earlier.input(lambda: gr.update(visible=True), None, confirmation, **quiet)
+    no.click(lambda: (gr.update(visible=False), gr.update(value=None)), None, [confirmation, earlier], **quiet)
     yes.click(roll, [token, earlier], [confirmation, *followed], **quiet)
 
 
@@ -115,10 +107,15 @@ def _overview(game: Game) -> str:
 def _earlier_weights(game: Game) -> list[tuple[str, str]]:
     """What was served before and is not now, newest first: what to show, and the weights' id."""
     now, *earlier = reversed(game.ledger.promotions())
+    made_in = {r.weights_id: r for r in game.ledger.closed_rounds() if r.decision == "promoted"}
     seen: dict[str, str] = {}
     for p in earlier:
-        made = p.created_at[:16].replace("T", " ")
-        seen.setdefault(p.weights_id, f"{p.weights_id} (promotion {p.number}, {made} UTC)")
+        since = p.created_at[:16].replace("T", " ")
+        made = made_in.get(p.weights_id)
+        clean = made.figures.get("clean_accuracy_after") if made else None
+        what = f"made in round {made.number}" if made else "shipped"
+        what += f", clean accuracy {100 * clean:.2f} %" if clean is not None else ""
+        seen.setdefault(p.weights_id, f"{p.weights_id}: {what}; served since {since} UTC (promotion {p.number})")
     return [(text, weights_id) for weights_id, text in seen.items() if weights_id != now.weights_id]
 
 

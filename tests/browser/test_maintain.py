@@ -28,10 +28,12 @@ def test_the_link_opens_it_and_leaves_no_token_in_the_address(chromium, app):
     person.page.goto(f"{app.url}#maintainer={MAINTAINER_TOKEN}")
     person.page.get_by_role("button", name="Retrain now").wait_for()
     assert MAINTAINER_TOKEN not in person.page.url
-    # Back to round 0, with a confirmation.
+    # Back to round 0: one click, and a confirmation that can be declined.
     person.page.get_by_label(round0).check()
-    person.page.get_by_role("button", name="Roll back ...").click()
+    person.page.get_by_role("button", name="No", exact=True).click()
+    person.page.get_by_role("button", name="Yes, serve them again").wait_for(state="hidden")
     assert ledger.served().weights_id != round0
+    person.page.get_by_label(round0).check()
     person.page.get_by_role("button", name="Yes, serve them again").click()
     person.page.wait_for_selector("text=a maintainer went back")
     assert ledger.served().weights_id == round0
