@@ -55,3 +55,16 @@ def test_a_retraining_that_fails_is_told_on_the_page(chromium, tmp_path):
         person.says("set HOODWINK_MNIST_DIR", "#problem", seconds=30)
         assert Home(app.home).open_ledger().open_round().ready == 1
         person.context.close()
+
+
+def test_a_refused_round_is_told_with_its_reason_and_the_old_weights_play_on(person, app):
+    ledger = Home(app.home).open_ledger()
+    served = ledger.served().weights_id
+    person.says("round 1", "#round-status")
+    reason = "accuracy on clean validation fell from 0.9914 to 0.9852 against the served weights"
+    ledger.close_round("refused", reason, random_weights(Home(app.home).weights, 1).id, {}, began=ledger.open_round())
+    person.says(f"The new model was not good enough: {reason}. The old one plays on.", "#news")
+    person.draw([[[140, 60], [140, 220]]])
+    person.prediction()
+    assert person.page.locator("#prediction").get_attribute("data-weights-id") == served
+    ledger.close()
