@@ -241,7 +241,7 @@ function showProgress(now) {
   box.classList.toggle("training", training);
   box.title = training
     ? "A new model is learning from the drawings; keep drawing."
-    : `${now.ready} of the ${now.threshold} fooling drawings that start the next retraining`;
+    : `${now.ready} of the ${now.threshold} ${now.quorum ? "verified " : ""}fooling drawings that start the next retraining`;
 }
 
 let refreshing = false;
