@@ -426,7 +426,9 @@ def _recorded_before(earlier: Attempt, strokes: str, label: int, annotator: str)
 def _find(db: Connection, attempt_id: str) -> Attempt:
     row = db.execute(f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE a.attempt_id = ?", (attempt_id,)).fetchone()
     if row is None:
-        raise Refused(f"there is no attempt {attempt_id[:60]!r}; send the attempt_id that /submit or /next_to_judge gave")
+        raise Refused(
+            f"there is no attempt {attempt_id[:60]!r}; send the attempt_id that /submit or /next_to_judge gave"
+        )
     return _attempt(row)
 
 
