@@ -178,7 +178,7 @@ function sayOutcome(result, hit) {
 }
 
 function points(result) {
-  if (result.is_new === false) return " Much like an earlier one, so no new point.";
+  if (result.is_new === false) return " Like an earlier one: no point.";
   if (result.is_new && result.standing?.waiting) return " A point once others read it as you meant it.";
   return result.is_new ? " +1 point." : "";
 }

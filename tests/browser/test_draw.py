@@ -260,7 +260,7 @@ def test_points_rank_and_tries_are_told(person):
     assert person.page.locator("#streak").inner_text().split("\n") == ["streak 1 · best 1", "1 point · rank 1 of 1"]
     person.draw(PLAIN[4])
     person.prediction()
-    assert "no new point" in person.submit((seen + 1) % 10)  # a copy
+    assert "no point" in person.submit((seen + 1) % 10)  # a copy
     assert "1 point · rank 1 of 1" in person.page.locator("#streak").inner_text()
     person.page.click("#retract")
     person.says("Taken back")
