@@ -11,7 +11,7 @@ import torch
 
 from evaluation.metrics import Share, share
 from flagging.attempts import Attempt
-from flagging.decisions import ClosedRound
+from flagging.decisions import ClosedRound, OpenRound, RoundCounts
 from flagging.ledger import Ledger
 from model.training import predict_digits
 from model.weights import WeightsDamaged, build_network, load_weights
@@ -23,8 +23,6 @@ def describe_round(closed: ClosedRound) -> dict[str, Any]:
 
     vmer is None where nobody judges: with a quorum of 0.
     """
-    counts = closed.counts
-    judged = closed.figures.get("quorum", 0) > 0
     return {
         "round": closed.number,
         "weights_id": closed.weights_id,
@@ -32,14 +30,33 @@ def describe_round(closed: ClosedRound) -> dict[str, Any]:
         "reason": closed.reason,
         "promotion": closed.promotion,
         "closed_at": closed.closed_at,
-        **asdict(counts),
-        "mer": asdict(share(counts.fooling, counts.attempts)),
-        "vmer": asdict(share(counts.verified, counts.attempts)) if judged else None,
-        "fooling_per_try": asdict(share(counts.fooling, counts.tries)),
+        **_rates(closed.counts, closed.figures.get("quorum", 0)),
         "held_out": len(closed.test_set),
         "clean_accuracy_before": None,
         "clean_accuracy_after": None,
         **closed.figures,
+    }
+
+
+def describe_open(now: OpenRound, attempts: Sequence[Attempt] = ()) -> dict[str, Any]:
+    """The open round as it is now, in the words of describe_round. attempts: its own, for what `played` tells."""
+    return {
+        "round": now.number,
+        "weights_id": now.weights_id,
+        "decision": "open",
+        **_rates(now.counts, now.quorum),
+        "ready": now.ready,
+        "quorum": now.quorum,
+        **(played(attempts) if attempts else {}),
+    }
+
+
+def _rates(counts: RoundCounts, quorum: int) -> dict[str, Any]:
+    return {
+        **asdict(counts),
+        "mer": asdict(share(counts.fooling, counts.attempts)),
+        "vmer": asdict(share(counts.verified, counts.attempts)) if quorum else None,
+        "fooling_per_try": asdict(share(counts.fooling, counts.tries)),
     }
 
 
