@@ -23,8 +23,8 @@ def build_page(game: Game) -> gr.Blocks:
                 draw_tab(game)
             with gr.Tab("Judge", id="judge"):
                 judge_tab(game)
-            with gr.Tab("Rounds", id="rounds") as rounds:
-                rounds_tab(game, rounds)
+            with gr.Tab("Rounds", id="rounds"):
+                rounds_tab(game)
             with gr.Tab("Maintain", id="maintain") as maintain:
                 maintain_tab(game, page, maintain)
         add_endpoints(game, page)
@@ -42,7 +42,7 @@ def launch_options() -> dict[str, Any]:
             font_mono=["ui-monospace", "monospace"],
         ),
         # In the head, not as `css`: Gradio rewrites the selectors of that.
-        "head": f"<style>{(HERE / 'page.css').read_text()}</style>",
+        "head": f"<style>{''.join((HERE / name).read_text() for name in ('page.css', 'rounds.css'))}</style>",
         "footer_links": ["api"],
         "run_history": False,
         "show_error": True,  # what Gradio itself refuses gets its sentence too

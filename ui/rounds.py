@@ -1,92 +1,137 @@
 """The Rounds tab: what every round brought."""
 
-from html import escape
+import hashlib
+import json
+import threading
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 
-from flagging.database import LedgerUnavailable
+from flagging.attempts import Refused
+from retrain.history import describe_open
+from ui.browser import HERE, fields, or_error, script
+from ui.gallery import gallery
 from ui.game import Game
+from ui.matrices import confusion_table, weights_matrix
+from ui.numbers import plural
+from ui.round_plots import further_plots, is_generated, main_plots
+from ui.round_table import headline, table
 
-EMPTY = (
-    '<div class="hw-empty">No round is closed yet.<br>Fool the model {threshold} times on the Draw tab, '
-    "and the first one will show up here.</div>"
-)
+MOST_OPEN = 2000  # attempts of the open round that are looked through whenever its counts move
+LEFT_OUT = "The open round has too many drawings to go through while it is played; it joins here when it is closed."
 
 
-def rounds_tab(game: Game, tab: gr.Tab) -> None:
-    looks: dict[str, Any] = {"x_title": "round", "y_title": "%", "height": 260, "min_width": 320, "visible": False}
-    with gr.Row():
-        error_rate = gr.LinePlot(x="round", y="percent", color="share", title="Drawings that fooled it", **looks)
-        accuracy = gr.LinePlot(x="round", y="percent", title="Clean accuracy after the round", **looks)
-    table = gr.HTML(EMPTY.format(threshold=game.settings.fooling_threshold), apply_default_css=False)
-    timer = gr.Timer(3.0, active=False)
+def rounds_tab(game: Game) -> None:
+    """One component that asks for what changed while it is looked at, and below it the gallery."""
+    seen = Overview(game)
 
-    def show() -> tuple[Any, Any, Any]:
-        try:
-            rounds = game.rounds()
-        except LedgerUnavailable as error:
-            return gr.skip(), gr.skip(), f'<div class="hw-empty">{escape(str(error))}</div>'
-        if not rounds:
-            return gr.update(), gr.update(), EMPTY.format(threshold=game.settings.fooling_threshold)
-        rates = [
-            {"round": str(r["round"]), "percent": 100 * r[key]["value"], "share": share}
-            for r in rounds
-            for key, share in (("mer", "of attempts (MER)"), ("fooling_per_try", "of tries"))
-            if r[key]["value"] is not None
-        ]
-        clean = [
-            {"round": str(r["round"]), "percent": 100 * r["clean_accuracy_after"]}
-            for r in rounds
-            if r["decision"] != "refused" and r["clean_accuracy_after"] is not None
-        ]
-        # Rounds are names, not numbers, to the plots: no tick at round 1.5.
-        looks = {"sort": [str(r["round"]) for r in rounds], "visible": len(rounds) > 1}
-        highest = max((row["percent"] for row in rates), default=100)
-        return (
-            gr.update(value=pd.DataFrame(rates, columns=["round", "percent", "share"]), y_lim=[0, highest], **looks),
-            gr.update(value=pd.DataFrame(clean, columns=["round", "percent"]), **looks),
-            _table(rounds),
+    def overview(data: Any) -> dict[str, Any]:
+        """All but the matrix, or only the version if the page has it already."""
+        return or_error(lambda: seen.since(fields(data).get("version")))
+
+    def confusion(data: Any) -> dict[str, Any]:
+        return or_error(lambda: {"html": seen.confusion(fields(data).get("round"))})
+
+    def matrix(_: Any) -> dict[str, Any]:
+        return or_error(lambda: {"html": seen.matrix()})
+
+    gr.HTML(
+        html_template=(HERE / "rounds.html").read_text(),
+        js_on_load=script("looking.js", "rounds.js"),
+        server_functions=[overview, confusion, matrix],
+        apply_default_css=False,
+        elem_id="rounds-figures",
+    )
+    gallery(game)
+
+
+class Overview:
+    """What the tab shows, made once for everybody who looks, and again when the ledger has moved."""
+
+    def __init__(self, game: Game) -> None:
+        self._game = game
+        self._making = threading.Lock()  # many may look at once; one works it out
+        self._counts: Any = None  # of the open round, as they were for `_open`
+        self._open: dict[str, Any] = {}
+        self._matrix: tuple[Any, str] = (None, "")
+
+    def since(self, version: object) -> dict[str, Any]:
+        """The sections as HTML, by name; only {"version"} if nothing moved since that version."""
+        rounds, now = self._rounds()
+        newest = hashlib.sha256(json.dumps([rounds, now]).encode()).hexdigest()[:16]
+        if version == newest:
+            return {"version": newest}
+        return {
+            "version": newest,
+            "open": now["round"],
+            "drawn": [r["round"] for r in [*rounds, now] if _has_drawings(r)],
+            "sections": {
+                "headline": headline(rounds, now) if rounds or now["tries"] else "",
+                "plots": main_plots(rounds) if rounds else "",
+                "further": further_plots(rounds) if rounds else "",
+                "table": table(rounds, now) if rounds or now["tries"] else "",
+                "note": _clean_note(rounds),
+                "left-out": LEFT_OUT if now["attempts"] > MOST_OPEN else "",
+                "invite": _invite(now) if not rounds else "",
+            },
+        }
+
+    def confusion(self, number: object) -> str:
+        """What was meant against what was seen, of one round or, for None, of all. Raises Refused for no such round."""
+        rounds, now = self._rounds()
+        chosen = [r for r in [*rounds, now] if number is None or r["round"] == number]
+        if isinstance(number, bool) or not chosen:
+            raise Refused(f"there is no round {str(number)[:20]!r}; choose one of 1 to {now['round']}")
+        drawn = [r["confusion"] for r in chosen if r.get("confusion")]
+        counts = [[sum(c[meant][saw] for c in drawn) for saw in range(10)] for meant in range(10)]
+        return confusion_table(counts, "All rounds" if number is None else f"Round {number}")
+
+    def matrix(self) -> str:
+        """Worked out again only when a decision, a withdrawal or a late vote may have changed it."""
+        with self._making:
+            rounds = self._game.ledger.closed_rounds()
+            served = self._game.ledger.served()
+            key = (served, [(r.number, r.counts) for r in rounds])
+            if self._matrix[0] != key:
+                self._matrix = (key, weights_matrix(self._game.history.matrix(), served.weights_id))
+            return self._matrix[1]
+
+    def _rounds(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Every closed round, and the open one."""
+        with self._making:
+            rounds, now = self._game.rounds(), self._game.ledger.open_round()
+            if self._counts != now:
+                few = now.counts.attempts <= MOST_OPEN
+                drawn = self._game.ledger.drawn_in_round(now.number) if few else []
+                self._open = describe_open(now, drawn) | {"threshold": self._game.settings.fooling_threshold}
+                self._counts = now
+            return rounds, self._open
+
+
+def _has_drawings(r: dict[str, Any]) -> bool:
+    return any(map(any, r.get("confusion") or []))
+
+
+def _invite(now: dict[str, Any]) -> str:
+    missing = max(now["threshold"] - now["ready"], 0)
+    if not now["tries"]:
+        text = "Nothing was drawn yet.<br>Draw a digit that fools the model, and the first round begins to show here."
+    elif missing:
+        text = (
+            f"No round is closed yet.<br>{plural(missing, 'more fooling drawing')}, and the model learns from all of them: "
+            "then there is something to compare."
         )
-
-    shown = [error_rate, accuracy, table]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
-    tab.select(show, None, shown, **quiet)
-    tab.select(lambda: gr.Timer(active=True), None, timer, **quiet)
-    timer.tick(show, None, shown, **quiet)
+    else:
+        text = "No round is closed yet.<br>There are enough fooling drawings now: the model learns from them next."
+    return f'<div class="hw-empty">{text}</div>'
 
 
-def _table(rounds: list[dict[str, Any]]) -> str:
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in ("round", "decision", "MER (95 % interval)", "fooling per try", "clean accuracy", "why", "weights")
-    )
-    return f'<div class="hw-scroll"><table class="hw-table"><tr>{head}</tr>{"".join(map(_row, reversed(rounds)))}</table></div>'
-
-
-def _row(r: dict[str, Any]) -> str:
-    kind = {"promoted": "hw-promoted", "refused": "hw-refused"}.get(r["decision"], "")
-    cells = (
-        str(r["round"]),
-        f'<span class="{kind}">{escape(r["decision"])}</span>',
-        _rate(r["mer"]),
-        _rate(r["fooling_per_try"]),
-        f"{_percent(r['clean_accuracy_before'])} &rarr; {_percent(r['clean_accuracy_after'])}",
-        escape(r["reason"]),
-        f"<code>{escape(r['weights_id'][:8])}</code>",
-    )
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-
-
-def _rate(rate: dict[str, Any]) -> str:
-    if rate["value"] is None:
-        return "&ndash;"
+def _clean_note(rounds: list[dict[str, Any]]) -> str:
+    generated = [str(r["round"]) for r in rounds if is_generated(r)]
+    if not generated:
+        return ""
+    which = f"round {generated[0]}" if len(generated) == 1 else f"rounds {', '.join(generated)}"
     return (
-        f"{_percent(rate['value'], 0)} <small>({rate['hits']} of {rate['n']}; "
-        f"{_percent(rate['low'], 0)} to {_percent(rate['high'], 0)})</small>"
+        f"<b>Not MNIST:</b> MNIST was out of reach in {which}, so clean accuracy was measured there on generated digits "
+        "that only resemble it. Do not compare it with figures for MNIST."
     )
-
-
-def _percent(value: float | None, digits: int = 2) -> str:
-    return "&ndash;" if value is None else f"{100 * value:.{digits}f} %"
