@@ -13,7 +13,8 @@ from typing import Literal
 WIDTH, HEIGHT = 340, 214
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 42
 MOST_TICKS = 12  # under the axis; more rounds than that go by with fewer names
-MOST_NAMED = 3  # points with their value beside them
+MOST_NAMED = 3  # points with their value beside them; of more, only the first and the last
+MOST_LARGE = 15  # points; of more, all are small and none is named
 Mark = Literal["circle", "square", "cross"]
 
 
@@ -33,7 +34,7 @@ class Series:
     name: str
     points: Sequence[Point]
     mark: Mark = "circle"
-    colour: Literal["first", "second", "third"] = "first"
+    colour: Literal["first", "second"] = "first"
     joined: bool = True
     shift: float = 0  # sideways, in pixels: so that intervals do not lie on each other
 
@@ -134,7 +135,8 @@ def _series(series: Series, columns: int, scale: Scale, write: Callable[[float],
     parts = []
     if series.joined and len(at) > 1:
         parts.append(f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in at)}"/>')
-    named = range(len(at)) if len(at) <= MOST_NAMED else (0, len(at) - 1)
+    large = len(at) <= MOST_LARGE
+    named = range(len(at)) if len(at) <= MOST_NAMED else (0, len(at) - 1) if large else ()
     for number, (point, (x, y)) in enumerate(zip(series.points, at, strict=True)):
         name = ""
         if series.colour == "first" and number in named:
@@ -143,7 +145,7 @@ def _series(series: Series, columns: int, scale: Scale, write: Callable[[float],
             name = f'<text class="value" x="{x + (-7 if left else 7):.1f}" y="{y - 6:.1f}"{end}>{escape(write(point.value))}</text>'
         said = f"<title>{escape(point.text)}</title>" if point.text else ""
         parts.append(f"<g>{said}{_whisker(point, x, scale)}{_mark(series.mark, x, y)}{name}</g>")
-    return f'<g class="series {series.colour}">{"".join(parts)}</g>'
+    return f'<g class="series {series.colour}{"" if large else " small"}">{"".join(parts)}</g>'
 
 
 def _whisker(point: Point, x: float, scale: Scale) -> str:

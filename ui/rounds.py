@@ -50,7 +50,8 @@ class Overview:
 
     def __init__(self, game: Game) -> None:
         self._game = game
-        self._making = threading.Lock()  # many may look at once; one works it out
+        # Many may look at once; one works it out. Two locks: the matrix may take seconds.
+        self._making, self._making_matrix = threading.Lock(), threading.Lock()
         self._counts: Any = None  # of the open round, as they were for `_open`
         self._open: dict[str, Any] = {}
         self._matrix: tuple[Any, str] = (None, "")
@@ -88,7 +89,7 @@ class Overview:
 
     def matrix(self) -> str:
         """Worked out again only when a decision, a withdrawal or a late vote may have changed it."""
-        with self._making:
+        with self._making_matrix:
             rounds = self._game.ledger.closed_rounds()
             served = self._game.ledger.served()
             key = (served, [(r.number, r.counts) for r in rounds])
@@ -127,10 +128,16 @@ def _invite(now: dict[str, Any]) -> str:
 
 
 def _clean_note(rounds: list[dict[str, Any]]) -> str:
-    generated = [str(r["round"]) for r in rounds if is_generated(r)]
+    generated = [r["round"] for r in rounds if is_generated(r)]
     if not generated:
         return ""
-    which = f"round {generated[0]}" if len(generated) == 1 else f"rounds {', '.join(generated)}"
+    first, last = generated[0], generated[-1]
+    if first == last:
+        which = f"round {first}"
+    elif last - first == len(generated) - 1:
+        which = f"rounds {first} to {last}"
+    else:
+        which = f"rounds {', '.join(map(str, generated))}"
     return (
         f"<b>Not MNIST:</b> MNIST was out of reach in {which}, so clean accuracy was measured there on generated digits "
         "that only resemble it. Do not compare it with figures for MNIST."

@@ -57,6 +57,7 @@ def test_many_rounds_thin_out_their_names_and_not_their_points():
     svg = plot("Fooled", "%", names, [Series("MER", [Point(i, 0.1) for i in range(60)])], percent)
     assert svg.count('y="187"') == 12
     assert svg.count("<circle") == 60
+    assert 'class="value"' not in svg
 
 
 def test_series_differ_by_mark_and_line_and_have_a_key():

@@ -149,6 +149,11 @@ def test_generated_digits_are_never_passed_off_as_mnist(game):
     assert "on generated digits, not MNIST" in shown["headline"]
     assert "on generated digits" in shown["table"]
     assert "Clean accuracy (generated digits)" in shown["plots"]
+    close(game, clean_source="generated digits")
+    assert "in rounds 1 to 2, so" in sections(game)["note"]
+    close(game)
+    close(game, clean_source="generated digits")
+    assert "in rounds 1, 2, 4, so" in sections(game)["note"]
 
 
 def test_plots_show_intervals_and_refused_candidates_apart(game):
