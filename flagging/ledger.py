@@ -177,16 +177,18 @@ class Ledger:
         state: str | None = None,
         before: int | None = None,
         count: int = 60,
+        decided_only: bool = False,
     ) -> tuple[list[Attempt], int | None]:
         """Fooling drawings, newest first, that were neither retracted nor hidden; and where the next page begins.
 
-        before: as an earlier page gave it. state: of judging.
+        before: as an earlier page gave it. state: of judging. decided_only: leave out pending ones.
         """
         where = (
             "s.fooling = 1 AND s.label = coalesce(:label, s.label) AND s.round = coalesce(:round, s.round) "
-            "AND s.state = coalesce(:state, s.state) AND s.seq < coalesce(:before, s.seq + 1)"
+            "AND s.state = coalesce(:state, s.state) AND s.seq < coalesce(:before, s.seq + 1) AND s.pending <= :pending"
         )
         values = {"label": label, "round": round_number, "state": state, "before": before, "count": count + 1}
+        values["pending"] = int(not decided_only)
         with self._database.reading() as db:
             rows = db.execute(
                 f"SELECT {COLUMNS}, a.seq FROM {ATTEMPTS} WHERE {where} ORDER BY s.seq DESC LIMIT :count", values

@@ -107,7 +107,10 @@ filters.addEventListener("submit", (event) => event.preventDefault());
 $(".more").addEventListener("click", showMore);
 
 // -- one drawing, small --------------------------------------------------------------------------------------
-const inWords = (d) => `meant ${d.label}, seen as ${d.prediction}`;
+// Others are still to read it: what was meant and seen is not told.
+const isBlind = (d) => d.label === null;
+const inWords = (d) => (isBlind(d) ? "to be judged" : `meant ${d.label}, seen as ${d.prediction}`);
+const pair = (d) => (isBlind(d) ? "?" : `${d.label} → ${d.prediction}`);
 
 function itemOf(drawing) {
   const item = document.createElement("li");
@@ -123,7 +126,7 @@ function itemOf(drawing) {
   path.setAttribute("stroke-width", PEN_UNITS);
   svg.append(path);
   const line = (name, text) => Object.assign(document.createElement("span"), { className: name, textContent: text });
-  button.append(svg, line("pair", `${drawing.label} → ${drawing.prediction}`), line("about", `round ${drawing.round}`), line(`state ${drawing.state}`, drawing.state));
+  button.append(svg, line("pair", pair(drawing)), line("about", `round ${drawing.round}`), line(`state ${drawing.state}`, drawing.state));
   button.addEventListener("click", () => open(drawing.id));
   item.append(button);
   return item;
@@ -138,12 +141,11 @@ let frame = 0;
 
 function open(id) {
   current = drawings.get(id);
-  $("#drawing-title").textContent = `${current.label} → ${current.prediction}`;
+  $("#drawing-title").textContent = isBlind(current) ? "To be judged" : pair(current);
   replayed.setAttribute("aria-label", `A drawing: ${inWords(current)}`);
   const judged = current.state === "corrected" ? ` to ${current.judged_label}` : "";
   const rows = {
-    meant: current.label,
-    "it saw": `${current.prediction} (${percent(current.share)})`,
+    ...(isBlind(current) ? {} : { meant: current.label, "it saw": `${current.prediction} (${percent(current.share)})` }),
     state: current.state + judged,
     round: current.round,
     weights: current.weights_id.slice(0, 8),

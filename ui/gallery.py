@@ -42,23 +42,32 @@ def page(ledger: Ledger, sent: dict[str, Any]) -> dict[str, Any]:
     sent: label, round and state to filter by, before, version; each may be None. Only {"version"} if the page is still
     what it was. Raises Refused with a sentence for anything else.
     """
+    now = ledger.open_round()
+    label = _number(sent, "label", 0, 9)
     attempts, following = ledger.gallery(
-        label=_number(sent, "label", 0, 9),
+        label=label,
         round_number=_number(sent, "round", 1, MOST_NUMBER),
         state=_state(sent.get("state")),
         before=_number(sent, "before", 0, MOST_NUMBER),
         count=PER_PAGE,
+        # A filter by digit would tell judges what a drawing they are to read blind was meant as.
+        decided_only=label is not None and now.quorum > 0,
     )
-    now = ledger.open_round()
     which = [(a.attempt_id, a.state) for a in attempts]
     version = hashlib.sha256(json.dumps([which, following, now.number]).encode()).hexdigest()[:16]
     if sent.get("version") == version:
         return {"version": version}
-    return {"version": version, "drawings": list(map(describe, attempts)), "next": following, "round": now.number}
+    return {
+        "version": version,
+        "drawings": [describe(a, now.quorum > 0) for a in attempts],
+        "next": following,
+        "round": now.number,
+    }
 
 
-def describe(attempt: Attempt) -> dict[str, Any]:
-    """All a visitor may know of a drawing. Not whose it is."""
+def describe(attempt: Attempt, blind: bool) -> dict[str, Any]:
+    """All a visitor may know of a drawing. Not whose it is; and while others are to judge it, not what was said of it."""
+    hidden = {"label": None, "prediction": None, "share": None} if blind and attempt.state == "pending" else {}
     return {
         "id": attempt.attempt_id,
         "strokes": thinned(json.loads(attempt.strokes)),
@@ -70,7 +79,7 @@ def describe(attempt: Attempt) -> dict[str, Any]:
         "round": attempt.round,
         "weights_id": attempt.weights_id,
         "created_at": attempt.created_at,
-    }
+    } | hidden
 
 
 def thinned(strokes: list[Any], most: int = MOST_POINTS) -> list[Any]:

@@ -235,17 +235,19 @@ def test_predictions_through_swaps_are_whole_and_none_fails(tmp_path):
         known = [load_weights(home.weights, ledger.served().weights_id)]
         known += [random_weights(home.weights, seed) for seed in range(4)]
         expected = {w.id: ServedModel(w, 0).answer(PLAIN[5]).probabilities for w in known}
-        stop = threading.Event()
+        stop, answered = threading.Event(), threading.Barrier(9)
 
         def ask(_):
-            client, answers = Client(app.url, verbose=False), []
+            client = Client(app.url, verbose=False)
+            answers = [client.predict(PLAIN[5], api_name="/predict")]
+            answered.wait(60)
             while not stop.is_set():
                 answers.append(client.predict(PLAIN[5], api_name="/predict"))
             return answers
 
         with ThreadPoolExecutor(8) as pool:
             asked = [pool.submit(ask, i) for i in range(8)]
-            time.sleep(1)
+            answered.wait(60)
             for weights in known[1:]:
                 ledger.close_round("promoted", "for the test", weights.id, {}, began=ledger.open_round())
                 began = time.monotonic()

@@ -55,6 +55,17 @@ def test_what_is_told_of_a_drawing_has_nothing_of_its_annotator(game):
     assert attempt.annotator not in json.dumps(told)
 
 
+def test_what_others_are_to_read_blind_is_shown_without_what_was_meant_or_seen(game):
+    game.ledger.use_quorum(1)
+    judged, pending = add_fooling(game.ledger, 2)
+    game.ledger.record_vote(judged.attempt_id, 1, "judge")
+    told = {drawing["id"]: drawing for drawing in page(game.ledger, {})["drawings"]}
+    assert [told[pending.attempt_id][name] for name in ("label", "prediction", "share")] == [None, None, None]
+    assert (told[judged.attempt_id]["label"], told[judged.attempt_id]["prediction"]) == (1, 3)
+    # Nor does the filter by digit tell it.
+    assert ids(page(game.ledger, {"label": 1})) == [judged.attempt_id]
+
+
 def test_pages_follow_each_other_without_gap_or_repetition(game, monkeypatch):
     monkeypatch.setattr(module, "PER_PAGE", 4)
     made = [a.attempt_id for a in reversed(add_fooling(game.ledger, 10))]
