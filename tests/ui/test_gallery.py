@@ -85,7 +85,7 @@ def test_it_filters_by_digit_round_and_state(game):
     game.ledger.record_vote(four.attempt_id, 4, game.ledger.annotator("bob"))
     close(game.ledger)
     (late,) = add_attempts(game.ledger, 1, label=4)
-    assert ids(page(game.ledger, {"label": 4})) == [late.attempt_id, four.attempt_id]
+    assert ids(page(game.ledger, {"label": 4})) == [four.attempt_id]  # the other is to be read blind
     assert ids(page(game.ledger, {"label": 4, "round": 1})) == [four.attempt_id]
     assert ids(page(game.ledger, {"state": "pending"})) == [late.attempt_id, one.attempt_id]
     assert ids(page(game.ledger, {"state": "verified"})) == [four.attempt_id]
