@@ -74,7 +74,7 @@ def play_and_judge(arm: Arm, seed: int, rounds: int, threshold: int) -> dict[str
         recipe=FineTuningRecipe(),
         settings=RoundSettings(),
     )
-    # The same digits for every arm and seed: every third or so of the unseen writers' drawings.
+    # The same digits for every arm and seed: of all six unseen writers.
     started_from = unseen[:: len(unseen) // ATTACKED][:ATTACKED]
     drawings, labels = [check_strokes(d.strokes) for d in started_from], [d.label for d in started_from]
 

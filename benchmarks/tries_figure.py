@@ -21,8 +21,8 @@ LOOKS = {
 
 
 def draw_tries(results: Sequence[dict[str, Any]], path: Path) -> None:
-    """Three panels: tries by round, survival of the last weights, unseen writers by round; bars from the lowest to the highest seed."""
-    figure = Figure(figsize=(13, 4.2), layout="constrained")
+    """Three panels: tries by round, survival of the last weights, unseen writers by round; from the lowest to the highest seed."""
+    figure = Figure(figsize=(13, 4.6), layout="constrained")
     by_round, survival, unseen = figure.subplots(1, 3)
     for arm, name in ARMS.items():
         games = [r["weights"] for r in results if r["arm"] == arm]
@@ -43,7 +43,10 @@ def draw_tries(results: Sequence[dict[str, Any]], path: Path) -> None:
                 [max(v) - m for m, v in zip(middle, values, strict=True)],
             ]
             axes.errorbar(range(len(values)), middle, reach, **looks)
-        curve = [100 * statistics.mean(step) for step in zip(*(game[-1]["survival"] for game in games), strict=True)]
+        steps = list(zip(*(game[-1]["survival"] for game in games), strict=True))
+        low, high = [[100 * end(step) for step in steps] for end in (min, max)]
+        survival.fill_between(range(TRIES + 1), low, high, step="post", color=colour, alpha=0.15, linewidth=0)
+        curve = [100 * statistics.mean(step) for step in steps]
         survival.step(range(TRIES + 1), curve, where="post", color=colour, linewidth=1.6)
     first = [100 * share for share in results[0]["weights"][0]["survival"]]
     survival.step(range(TRIES + 1), first, where="post", color="black", linestyle=":", label="round-0 weights")
@@ -53,7 +56,8 @@ def draw_tries(results: Sequence[dict[str, Any]], path: Path) -> None:
     survival.set(title="Digits that held out, last weights", xlabel="tries", ylabel="% not fooled", ylim=(0, 101))
     unseen.set(title="Unseen writers", xlabel="round (0: round-0 weights)", ylabel="% read rightly")
     survival.legend(frameon=False, fontsize=8)
-    by_round.legend(frameon=False, fontsize=8)
+    handles, names = by_round.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False, fontsize=8)
     for axes in (by_round, survival, unseen):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)

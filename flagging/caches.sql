@@ -1,9 +1,9 @@
 -- What the rows of schema.sql add up to, kept in the transaction that adds one, so that no work grows with the
 -- number of attempts. Ledger.recount rebuilds all of it.
 
--- One row: what the standings are made for.
-CREATE TABLE judging_rule (quorum INTEGER NOT NULL) STRICT;
-INSERT INTO judging_rule VALUES (0);
+-- One row: what the standings are made for. judged_with: the last quorum above 0; states are made with it.
+CREATE TABLE judging_rule (quorum INTEGER NOT NULL, judged_with INTEGER NOT NULL) STRICT;
+INSERT INTO judging_rule VALUES (0, 0);
 
 CREATE TABLE standings (
     attempt_id    TEXT PRIMARY KEY REFERENCES attempts (attempt_id),
@@ -27,6 +27,8 @@ CREATE TABLE standings (
 CREATE INDEX standings_to_judge ON standings (lacking, seq) WHERE pending = 1;
 CREATE INDEX standings_by_round ON standings (round, seq) WHERE gone = 0;
 CREATE INDEX standings_fooling ON standings (seq) WHERE fooling = 1;
+CREATE INDEX standings_by_label ON standings (label, seq) WHERE fooling = 1;
+CREATE INDEX standings_by_state ON standings (state, seq) WHERE fooling = 1;
 CREATE INDEX standings_by_annotator ON standings (annotator);
 
 CREATE TABLE round_counts (

@@ -16,6 +16,7 @@ INSERT INTO uses SELECT attempt_id, (SELECT min(number) FROM rounds WHERE used_s
     FROM attempts WHERE model_wrong = 1 AND seq <= (SELECT max(used_seq) FROM rounds);
 ALTER TABLE rounds DROP COLUMN used_seq;
 DROP TABLE round_counts;
+DROP INDEX attempts_by_use;
 """
 BUSY_SECONDS = 15.0
 

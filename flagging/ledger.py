@@ -69,15 +69,16 @@ class Ledger:
 
         Votes others gave on these drawings go with them; votes this annotator gave on others' stay.
         """
-        mine = "SELECT attempt_id FROM attempts WHERE annotator = ?"
         with self._database.writing() as db:
-            for table in ("retractions", "votes", "hidings", "uses", "likenesses", "standings"):
-                db.execute(f"DELETE FROM {table} WHERE attempt_id IN ({mine})", (annotator,))
-            deleted = db.execute("DELETE FROM attempts WHERE annotator = ?", (annotator,)).rowcount
+            mine = [row[0] for row in db.execute("SELECT attempt_id FROM attempts WHERE annotator = ?", (annotator,))]
+            standings.drop_tries(db, annotator)
+            for attempt_id in mine:
+                standings.drop(db, attempt_id)
+                for table in ("retractions", "votes", "hidings", "uses", "likenesses", "attempts"):
+                    db.execute(f"DELETE FROM {table} WHERE attempt_id = ?", (attempt_id,))
             db.execute("DELETE FROM tries WHERE annotator = ?", (annotator,))
-            standings.recount(db)
         self._database.forget()
-        return deleted
+        return len(mine)
 
     def _split(self, annotator: str, label: int, round_number: int) -> Split:
         """Fixed at birth; one hand's variants of a digit in a round fall on one side."""
@@ -161,8 +162,8 @@ class Ledger:
         return map(_attempt, rows)
 
     def newest_attempts(self, count: int, *, split: Split) -> list[Attempt]:
-        """The newest attempts of a split, oldest first: usable fooling ones, and those that did not fool."""
-        where = "s.gone = 0 AND a.split = ? AND (s.state IS NULL OR s.usable = 1)"
+        """The newest attempts of a split, fooling or not, oldest first; without those judges found ambiguous."""
+        where = "s.gone = 0 AND a.split = ? AND s.state IS NOT 'ambiguous'"
         with self._database.reading() as db:
             rows = db.execute(
                 f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE {where} ORDER BY a.seq DESC LIMIT ?", (split, count)
@@ -183,17 +184,38 @@ class Ledger:
 
         before: as an earlier page gave it. state: of judging. decided_only: leave out pending ones.
         """
-        where = (
-            "s.fooling = 1 AND s.label = coalesce(:label, s.label) AND s.round = coalesce(:round, s.round) "
-            "AND s.state = coalesce(:state, s.state) AND s.seq < coalesce(:before, s.seq + 1) AND s.pending <= :pending"
-        )
-        values = {"label": label, "round": round_number, "state": state, "before": before, "count": count + 1}
-        values["pending"] = int(not decided_only)
+        filters = {"s.label = ?": label, "s.round = ?": round_number, "s.state = ?": state, "s.seq < ?": before}
+        given = {where: value for where, value in filters.items() if value is not None}
+        where = " AND ".join(["s.fooling = 1", *(["s.pending = 0"] if decided_only else []), *given])
         with self._database.reading() as db:
             rows = db.execute(
-                f"SELECT {COLUMNS}, a.seq FROM {ATTEMPTS} WHERE {where} ORDER BY s.seq DESC LIMIT :count", values
+                f"SELECT {COLUMNS}, a.seq FROM {ATTEMPTS} WHERE {where} ORDER BY s.seq DESC LIMIT ?",
+                (*given.values(), count + 1),
             ).fetchall()
         return [_attempt(row[:-1]) for row in rows[:count]], rows[count - 1][-1] if len(rows) > count else None
+
+    def test_drawings(self) -> list[Attempt]:
+        """Whatever must never be trained on, oldest first: the test split of all attempts, and what was ever frozen."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE a.split = 'test' AND (s.gone = 0 OR a.attempt_id IN "
+                "(SELECT value FROM rounds, json_each(rounds.test_set))) ORDER BY a.seq"
+            ).fetchall()
+        return list(map(_attempt, rows))
+
+    def frozen_drawings(self) -> list[Attempt]:
+        """The drawings of all frozen test sets that are still usable, oldest first."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE s.usable = 1 AND a.attempt_id IN "
+                "(SELECT value FROM rounds, json_each(rounds.test_set)) ORDER BY a.seq"
+            ).fetchall()
+        return list(map(_attempt, rows))
+
+    def features(self) -> dict[str, bytes]:
+        """What record_likeness kept, by attempt id."""
+        with self._database.reading() as db:
+            return dict(db.execute("SELECT attempt_id, features FROM likenesses").fetchall())
 
     def find(self, attempt_id: str) -> Attempt:
         """Raises Refused if there is none."""
@@ -218,7 +240,11 @@ class Ledger:
         """From now on so many other annotators must agree before a fooling attempt counts; 0: it counts at once."""
         with self._database.writing() as db:
             if quorum != standings.quorum(db):
-                db.execute("UPDATE judging_rule SET quorum = ?", (quorum,))
+                # Switched off, judging leaves the states as the last quorum made them.
+                db.execute(
+                    "UPDATE judging_rule SET quorum = ?, judged_with = coalesce(nullif(?, 0), judged_with)",
+                    (quorum, quorum),
+                )
                 standings.recount(db)
 
     def next_to_judge(self, annotator: str, skipped: Sequence[str] = ()) -> Attempt | None:
@@ -291,7 +317,10 @@ class Ledger:
         """
         with self._database.writing() as db:
             _find(db, attempt_id)
-            db.execute("INSERT OR IGNORE INTO likenesses VALUES (?, ?, ?)", (attempt_id, features, int(is_new)))
+            db.execute(
+                "INSERT OR IGNORE INTO likenesses (attempt_id, features, is_new) VALUES (?, ?, ?)",
+                (attempt_id, features, int(is_new)),
+            )
             standings.restand(db, attempt_id)
             held = db.execute("SELECT is_new FROM likenesses WHERE attempt_id = ?", (attempt_id,)).fetchone()
         return bool(held[0])
@@ -300,8 +329,8 @@ class Ledger:
         """Number and features of the newest fooling drawings of a digit, oldest first, that came after a number."""
         with self._database.reading() as db:
             rows = db.execute(
-                "SELECT l.rowid, features FROM likenesses l JOIN standings s USING (attempt_id) "
-                "WHERE l.rowid > ? AND s.fooling = 1 AND s.label = ? ORDER BY l.rowid DESC LIMIT ?",
+                "SELECT l.seq, features FROM likenesses l JOIN standings s USING (attempt_id) "
+                "WHERE l.seq > ? AND s.fooling = 1 AND s.label = ? ORDER BY l.seq DESC LIMIT ?",
                 (after, label, count),
             ).fetchall()
         return list(reversed(rows))

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     raster_version  INTEGER NOT NULL,
     created_at      TEXT NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS attempts_by_use ON attempts (model_wrong, split, round);
+CREATE INDEX IF NOT EXISTS attempts_by_split ON attempts (split, seq);
 CREATE INDEX IF NOT EXISTS attempts_by_annotator ON attempts (annotator);
 CREATE INDEX IF NOT EXISTS tries_by_annotator ON tries (annotator);
 
@@ -76,7 +76,8 @@ CREATE TABLE IF NOT EXISTS uses (
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS likenesses (
-    attempt_id  TEXT PRIMARY KEY REFERENCES attempts (attempt_id),
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    attempt_id  TEXT NOT NULL UNIQUE REFERENCES attempts (attempt_id),
     features    BLOB NOT NULL,    -- of the round-0 network's penultimate layer
     is_new      INTEGER NOT NULL  -- no near-duplicate of an earlier fooling drawing of its digit
 ) STRICT;

@@ -18,6 +18,11 @@ SELECT a.attempt_id, a.seq, a.round, a.annotator, a.label, a.prediction, a.model
     EXISTS (SELECT 1 FROM uses u WHERE u.attempt_id = a.attempt_id),
     EXISTS (SELECT 1 FROM likenesses l WHERE l.attempt_id = a.attempt_id AND l.is_new = 1)
 FROM attempts a"""
+# The round of every try; one that was submitted a round after it was begun is a try of both, see Ledger.record_attempt.
+_TRIES = (
+    "SELECT t.round FROM tries t {mine} UNION ALL "
+    "SELECT a.round FROM tries t JOIN attempts a ON a.try_id = t.try_id AND a.round <> t.round {mine}"
+)
 _STAND = "INSERT OR REPLACE INTO standings VALUES (" + ", ".join("?" * 17) + ")"
 
 
@@ -25,32 +30,50 @@ def quorum(db: Connection) -> int:
     return int(db.execute("SELECT quorum FROM judging_rule").fetchone()[0])
 
 
+def _rule(db: Connection) -> tuple[int, int]:
+    """The quorum, and the one the states are made with: the last that was above 0."""
+    row: tuple[int, int] = db.execute("SELECT quorum, judged_with FROM judging_rule").fetchone()
+    return row
+
+
 def restand(db: Connection, attempt_id: str) -> None:
     """Work out where an attempt stands now, and move the totals by what changed."""
+    drop(db, attempt_id)
+    row = db.execute(f"{_ROWS} WHERE a.attempt_id = ?", (attempt_id,)).fetchone()
+    standing = _standing(db, row, *_rule(db))
+    db.execute(_STAND, tuple(standing.values()))
+    _add(db, standing, +1)
+
+
+def drop(db: Connection, attempt_id: str) -> None:
+    """Take an attempt out of the totals."""
     columns = ("round", "annotator", "label", "prediction", "scored", *COUNTED)
     before = db.execute(f"SELECT {', '.join(columns)} FROM standings WHERE attempt_id = ?", (attempt_id,)).fetchone()
-    row = db.execute(f"{_ROWS} WHERE a.attempt_id = ?", (attempt_id,)).fetchone()
     if before:
         _add(db, dict(zip(columns, before, strict=True)), -1)
         db.execute("DELETE FROM standings WHERE attempt_id = ?", (attempt_id,))
-    if row:
-        standing = _standing(db, row, quorum(db))
-        db.execute(_STAND, tuple(standing.values()))
-        _add(db, standing, +1)
+
+
+def drop_tries(db: Connection, annotator: str) -> None:
+    """Take an annotator's tries out of the totals; before their rows are deleted."""
+    rows = db.execute(
+        f"SELECT round, count(*) FROM ({_TRIES.format(mine='WHERE t.annotator = :me')}) GROUP BY round",
+        {"me": annotator},
+    )
+    for number, tries in rows.fetchall():
+        count(db, number, tries=-tries)
 
 
 def recount(db: Connection) -> None:
     """Rebuild all of it from the rows."""
     for table in ("standings", "round_counts", "scores", "pair_counts"):
         db.execute(f"DELETE FROM {table}")
-    # A try that was submitted a round after it was begun is a try of both, see Ledger.record_attempt.
     db.execute(
-        "INSERT INTO round_counts (round, tries) SELECT round, count(*) FROM (SELECT round FROM tries UNION ALL "
-        "SELECT a.round FROM attempts a JOIN tries t USING (try_id) WHERE a.round <> t.round) GROUP BY round"
+        f"INSERT INTO round_counts (round, tries) SELECT round, count(*) FROM ({_TRIES.format(mine='')}) GROUP BY round"
     )
-    rule = quorum(db)
+    rule = _rule(db)
     for row in db.execute(_ROWS).fetchall():
-        db.execute(_STAND, tuple(_standing(db, row, rule).values()))
+        db.execute(_STAND, tuple(_standing(db, row, *rule).values()))
     sums = ", ".join(f"sum({name})" for name in COUNTED)
     for number, *totals in db.execute(f"SELECT round, {sums} FROM standings GROUP BY round").fetchall():
         count(db, number, **dict(zip(COUNTED, totals, strict=True)))
@@ -73,15 +96,15 @@ def count(db: Connection, number: int, **by: int) -> None:
     )
 
 
-def _standing(db: Connection, row: tuple[Any, ...], rule: int) -> dict[str, Any]:
+def _standing(db: Connection, row: tuple[Any, ...], quorum: int, judged_with: int) -> dict[str, Any]:
     """A row of standings, by column."""
     attempt_id, seq, number, annotator, label, prediction, wrong, gone, used, is_new = row
     judged = None
     if wrong:
         votes = db.execute("SELECT reading FROM votes WHERE attempt_id = ? ORDER BY seq", (attempt_id,))
-        judged = judge(label, prediction, [reading for (reading,) in votes], rule)
+        judged = judge(label, prediction, [reading for (reading,) in votes], judged_with)
     here = not gone
-    usable = bool(judged and here and (rule == 0 or judged.is_fooling))
+    usable = bool(judged and here and (quorum == 0 or judged.is_fooling))
     return {
         "attempt_id": attempt_id,
         "seq": seq,

@@ -7,13 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from evaluation.metrics import Share, share
+from evaluation.metrics import Share, accuracy, share
 from flagging.attempts import Attempt
 from flagging.decisions import ClosedRound, OpenRound, RoundCounts
 from flagging.ledger import Ledger
-from model.training import predict_digits
+from model.clean_digits import Digits
 from model.weights import WeightsDamaged, build_network, load_weights
 from retrain.mixing import as_digits
 
@@ -47,7 +45,7 @@ def describe_open(now: OpenRound, attempts: Sequence[Attempt] = ()) -> dict[str,
         **_rates(now.counts, now.quorum),
         "ready": now.ready,
         "quorum": now.quorum,
-        **(played(attempts) if attempts else {}),
+        **(played(attempts, blind=now.quorum > 0) if attempts else {}),
     }
 
 
@@ -60,14 +58,15 @@ def _rates(counts: RoundCounts, quorum: int) -> dict[str, Any]:
     }
 
 
-def played(attempts: Sequence[Attempt]) -> dict[str, Any]:
+def played(attempts: Sequence[Attempt], *, blind: bool) -> dict[str, Any]:
     """Who drew in a round, how long until the model was fooled, and what it took for what.
 
+    blind: others are to judge; what a drawing was meant and seen as is not counted before they have.
     seconds_until_fooled: median time from pen down to the last point, over fooling attempts whose browser sent times.
     """
     took = [seconds for a in attempts if a.model_wrong and (seconds := _seconds(a.strokes)) is not None]
     confusion = [[0] * 10 for _ in range(10)]  # meant, seen
-    for attempt in attempts:
+    for attempt in (a for a in attempts if not (blind and a.state == "pending")):
         confusion[attempt.label][attempt.prediction] += 1
     return {
         "annotators": len({a.annotator for a in attempts}),
@@ -94,45 +93,61 @@ class Matrix:
     cells: list[list[dict[str, Any]]]
 
 
+@dataclass(frozen=True)
+class _TestSet:
+    """A frozen test set as far as it is still there. key: changes with the drawings in it."""
+
+    digits: Digits
+    fooled: frozenset[str]  # the weights its drawings fooled
+    key: int
+
+
 class History:
-    """The matrix of a ledger, kept between looks: a cell never changes but by a withdrawal."""
+    """The matrix of a ledger. A cell is worked out once and kept: it changes only with the drawings in its test set."""
 
     def __init__(self, ledger: Ledger, weights_folder: Path) -> None:
         self._ledger = ledger
         self._folder = weights_folder
         self._known: dict[tuple[str, int, int], Share] = {}
+        self._sets: dict[int, _TestSet] = {}
 
     def matrix(self) -> Matrix:
         """Every weights that were promoted against the test set of every round that has one."""
         rounds = self._ledger.closed_rounds()
-        frozen = {attempt_id: r.number for r in rounds for attempt_id in r.test_set}
-        sets: dict[int, list[Attempt]] = {}
-        for attempt in self._ledger.attempts(split="test", usable_only=True):
-            if attempt.attempt_id in frozen:
-                sets.setdefault(frozen[attempt.attempt_id], []).append(attempt)
+        sets = self._test_sets(rounds)
         first = [{"round": 0, "weights_id": self._ledger.promotions()[0].weights_id}]
         made = [{"round": r.number, "weights_id": r.weights_id} for r in rounds if r.decision == "promoted"]
-        rows = [self._row(weights["weights_id"], sets) for weights in first + made]
+        rows = [self._row(str(weights["weights_id"]), sets) for weights in first + made]
         return Matrix(first + made, sorted(sets), rows)
 
-    def _row(self, weights_id: Any, sets: dict[int, list[Attempt]]) -> list[dict[str, Any]]:
-        missing = [number for number in sets if (weights_id, number, len(sets[number])) not in self._known]
+    def _test_sets(self, rounds: Sequence[ClosedRound]) -> dict[int, _TestSet]:
+        frozen = {attempt_id: r.number for r in rounds for attempt_id in r.test_set}
+        drawn: dict[int, list[Attempt]] = {}
+        for attempt in self._ledger.frozen_drawings():
+            drawn.setdefault(frozen[attempt.attempt_id], []).append(attempt)
+        sets = {}
+        for number, attempts in drawn.items():
+            key, kept = hash(tuple((a.attempt_id, a.digit) for a in attempts)), self._sets.get(number)
+            if kept is None or kept.key != key:
+                kept = _TestSet(as_digits(attempts), frozenset(a.weights_id for a in attempts), key)
+            sets[number] = kept
+        self._sets = sets
+        return sets
+
+    def _row(self, weights_id: str, sets: dict[int, _TestSet]) -> list[dict[str, Any]]:
+        missing = {n: s for n, s in sets.items() if (weights_id, n, s.key) not in self._known}
         if missing:
-            self._score(weights_id, {number: sets[number] for number in missing})
+            self._score(weights_id, missing)
         cells = []
         for number in sorted(sets):
-            known = self._known.get((weights_id, number, len(sets[number])))
-            fooled = all(a.weights_id == weights_id for a in sets[number])
-            cells.append({"by_construction": fooled, **asdict(known or share(0, 0))})
+            known = self._known.get((weights_id, number, sets[number].key), share(0, 0))
+            cells.append({"by_construction": sets[number].fooled == {weights_id}, **asdict(known)})
         return cells
 
-    def _score(self, weights_id: str, sets: dict[int, list[Attempt]]) -> None:
+    def _score(self, weights_id: str, sets: dict[int, _TestSet]) -> None:
         try:
             network = build_network(load_weights(self._folder, weights_id))
         except WeightsDamaged:
             return  # shown as unknown: the page tells of damaged weights elsewhere
-        for number, attempts in sets.items():
-            digits = as_digits(attempts)
-            with torch.inference_mode():
-                hits = int((predict_digits(network, digits.images) == digits.labels).sum())
-            self._known[weights_id, number, len(attempts)] = share(hits, len(attempts))
+        for number, test_set in sets.items():
+            self._known[weights_id, number, test_set.key] = accuracy(network, test_set.digits)

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from flagging.attempts import Attempt
 from flagging.ledger import Ledger
 from model.bending import Bending, bend, random_amounts
 from model.clean_digits import Digits
-from model.likeness import features_of, near
+from model.likeness import features_of, near_pairs
 from model.network import Network
 from model.strokes import Drawing, check_strokes, rasterise
 
 ACTIVE_ANNOTATORS = 3  # from so many on, no annotator may fill a round's training drawings
+ACTIVE_FROM = 5  # drawings that make an annotator active: our choice, so that a passer-by caps nobody
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,46 @@ def mix(ledger: Ledger, round0: Network, round_number: int, max_share: float) ->
     """Sort what the ledger holds for the round that is being closed."""
     usable = list(ledger.attempts(usable_only=True))
     train, test = [[a for a in usable if a.split == split] for split in ("train", "test")]
-    kept_train, kept_test = without_near_duplicates(train, test, committed(ledger), round0)
+    # Not only usable ones: a test drawing that did not fool, or that waits for judges, is not trained on either.
+    guarded = ledger.test_drawings()
+    first_used = committed(ledger)
+    kept_train, kept_test = without_near_duplicates(train, guarded, first_used, Features(ledger, round0))
+    clear = {a.attempt_id for a in kept_test}
     fair = capped(kept_train, max_share)
     by_annotator = Counter(a.annotator for a in fair)
     return Mix(
         train=fair,
-        held_out=[a for a in kept_test if a.round == round_number],
+        held_out=[a for a in test if a.round == round_number and a.attempt_id in clear],
         used=[a.attempt_id for a in usable],
-        near_duplicates=len(train) - len(kept_train) + len(test) - len(kept_test),
+        near_duplicates=len(train) - len(kept_train) + sum(a.attempt_id not in clear for a in test),
         over_share=len(kept_train) - len(fair),
         annotators=len(by_annotator),
         largest_share=max(by_annotator.values(), default=0) / max(len(fair), 1),
     )
+
+
+def held_out_of(ledger: Ledger, round0: Network, round_number: int) -> list[Attempt]:
+    """The held-out fooling drawings of a round, without what is like a drawing that may be trained on."""
+    usable = list(ledger.attempts(usable_only=True))
+    train = [a for a in usable if a.split == "train"]
+    test = [a for a in usable if a.split == "test" and a.round == round_number]
+    return without_near_duplicates(train, test, committed(ledger), Features(ledger, round0))[1]
+
+
+class Features:
+    """What the round-0 network makes of drawings: as the ledger keeps it, else looked at now."""
+
+    def __init__(self, ledger: Ledger, round0: Network) -> None:
+        self._kept = ledger.features()
+        self._round0 = round0
+
+    def of(self, attempts: Sequence[Attempt]) -> Tensor:
+        """(N, 50)"""
+        missing = [a for a in attempts if a.attempt_id not in self._kept]
+        for attempt, features in zip(missing, features_of(self._round0, as_digits(missing).images), strict=True):
+            self._kept[attempt.attempt_id] = features.numpy().tobytes()
+        rows = [np.frombuffer(self._kept[a.attempt_id], np.float32) for a in attempts]
+        return torch.from_numpy(np.stack(rows)) if rows else torch.zeros(0, self._round0.fc2.in_features)
 
 
 def as_digits(attempts: Sequence[Attempt]) -> Digits:
@@ -87,23 +117,20 @@ def committed(ledger: Ledger) -> dict[str, int]:
 
 
 def without_near_duplicates(
-    train: Sequence[Attempt], test: Sequence[Attempt], first_used: Mapping[str, int], round0: Network
+    train: Sequence[Attempt], test: Sequence[Attempt], first_used: Mapping[str, int], features: Features
 ) -> tuple[list[Attempt], list[Attempt]]:
     """Both sides without what has a near-duplicate on the other side: nothing like a test drawing is trained on.
 
     Of two that are alike the one stays that was used first, and if neither was, the one drawn first; the other is
     neither trained on nor tested with. So a test set that was frozen stays free of what later rounds learn.
     """
-    alike = near(
-        features_of(round0, as_digits(train).images), features_of(round0, as_digits(test).images)
-    )  # (train, test)
     never = max(first_used.values(), default=0) + 1
 
     def age(attempt: Attempt) -> tuple[int, str]:
         return first_used.get(attempt.attempt_id, never), attempt.created_at
 
     drop_train, drop_test = set(), set()
-    for i, j in alike.nonzero().tolist():
+    for i, j in near_pairs(features.of(train), features.of(test)):
         if age(train[i]) < age(test[j]):
             drop_test.add(j)
         else:
@@ -115,14 +142,15 @@ def without_near_duplicates(
 
 
 def capped(attempts: Sequence[Attempt], max_share: float) -> list[Attempt]:
-    """At most `max_share` of the drawings from one annotator, their newest; from three annotators on.
+    """At most `max_share` of the drawings from one annotator, their newest; once three annotators are active.
 
     Three or four annotators cannot all stay below a fifth: there an equal part each is the most.
     """
     counts = Counter(a.annotator for a in attempts)
-    if len(counts) < ACTIVE_ANNOTATORS:
+    active = sum(count >= ACTIVE_FROM for count in counts.values())
+    if active < ACTIVE_ANNOTATORS:
         return list(attempts)
-    share = max(max_share, 1 / len(counts))
+    share = max(max_share, 1 / active)
     limit = max(counts.values())
     while limit > 1 and limit > share * sum(min(n, limit) for n in counts.values()) + 1e-9:
         limit -= 1

@@ -23,7 +23,7 @@ from model.weights import Card, WeightsDamaged, build_network, load_weights, sav
 from retrain.fine_tuning import fine_tune
 from retrain.gate import Readings, decide
 from retrain.history import played
-from retrain.mixing import Mix, as_digits, as_drawings, bent_digits, mix
+from retrain.mixing import Mix, as_digits, as_drawings, bent_digits, capped, held_out_of, mix
 from retrain.settings import FineTuningRecipe, RoundSettings
 
 # Says how far a round's work has come: a stage in words and a share from 0 to 1.
@@ -91,13 +91,13 @@ def close_round(
     )
     weights = save_weights(candidate, card, weights_folder)
     report("deciding", 0.98)
-    attempts, earlier = _held_out(ledger, drawings, parent.id, round0, settings.gate.newest_attempts)
+    attempts, earlier = _held_out(ledger, drawings, parent.id, round0, settings)
     verdict = decide(
         validation, read(attempts, served, candidate), read(earlier, served, candidate), weights.card, settings.gate
     )
     figures = {
         **scores,
-        **played(ledger.drawn_in_round(began.number)),
+        **played(ledger.drawn_in_round(began.number), blind=began.quorum > 0),
         "quorum": began.quorum,
         "training_drawings": len(drawings.train),
         "near_duplicates_left_out": drawings.near_duplicates,
@@ -131,21 +131,24 @@ def _bent(train: list[Attempt], recipe: FineTuningRecipe, seed: int) -> Digits:
     return bent_digits(as_drawings(train), digits, recipe.bent_drawings, recipe.bending, np.random.default_rng(seed))
 
 
-def _held_out(ledger: Ledger, drawings: Mix, parent: str, round0: Network, newest: int) -> tuple[Digits, Digits]:
+def _held_out(
+    ledger: Ledger, drawings: Mix, parent: str, round0: Network, settings: RoundSettings
+) -> tuple[Digits, Digits]:
     """What the gate looks at besides clean digits: the newest held-out attempts, fooling or not; and the test sets
     of earlier rounds, but for drawings that fooled just the served weights, which are wrong there by construction."""
     learnt = features_of(round0, as_digits(drawings.train).images)
 
     def unlike_learnt(attempts: list[Attempt]) -> Digits:
         digits = as_digits(attempts)
-        keep = ~near(features_of(round0, digits.images), learnt).any(1)
+        keep = ~near(features_of(round0, digits.images), learnt)
         return Digits(digits.images[keep], digits.labels[keep])
 
-    frozen = {attempt_id for closed in ledger.closed_rounds() for attempt_id in closed.test_set}
-    earlier = [
-        a for a in ledger.attempts(split="test", usable_only=True) if a.attempt_id in frozen and a.weights_id != parent
-    ]
-    return unlike_learnt(ledger.newest_attempts(newest, split="test")), unlike_learnt(earlier)
+    earlier = [a for a in ledger.frozen_drawings() if a.weights_id != parent]
+    # Nobody judges what did not fool: one annotator's drawings must not decide here either.
+    newest_attempts = capped(
+        ledger.newest_attempts(settings.gate.newest_attempts, split="test"), settings.max_annotator_share
+    )
+    return unlike_learnt(newest_attempts), unlike_learnt(earlier)
 
 
 def read(digits: Digits, served: Network, candidate: Network, round0: Network | None = None) -> Readings:
@@ -176,21 +179,29 @@ def roll_back(ledger: Ledger, weights_folder: Path, weights_id: str) -> ClosedRo
         raise Refused(f"weights {weights_id} are served already; choose other ones to go back to")
     card = load_weights(weights_folder, weights_id).card
     try:
-        before = load_weights(weights_folder, began.weights_id).card.scores.get("clean_accuracy_after")
+        before = load_weights(weights_folder, began.weights_id).card
     except WeightsDamaged:
         before = None  # a good reason to go back
     figures = {
-        "clean_accuracy_before": before,
+        "clean_accuracy_before": before and _clean_accuracy(before, card.data.get("clean")),
         "clean_accuracy_after": card.scores.get("clean_accuracy_after"),
+        "clean_source": card.data.get("clean"),
         "parent": began.weights_id,
+        "quorum": began.quorum,
+        **played(ledger.drawn_in_round(began.number), blind=began.quorum > 0),
     }
-    figures |= played(ledger.drawn_in_round(began.number)) | {"quorum": began.quorum}
-    round0 = build_network(load_weights(weights_folder, earlier[0]))
-    held_out = mix(ledger, round0, began.number, 1.0).held_out
+    try:
+        round0 = build_network(load_weights(weights_folder, earlier[0]))
+        test_set = [a.attempt_id for a in held_out_of(ledger, round0, began.number)]
+    except WeightsDamaged:
+        test_set = []  # going back comes first
     reason = f"a maintainer went back to the weights of round {card.round}"
-    return ledger.close_round(
-        "rolled back", reason, weights_id, figures, began=began, test_set=[a.attempt_id for a in held_out]
-    )
+    return ledger.close_round("rolled back", reason, weights_id, figures, began=began, test_set=test_set)
+
+
+def _clean_accuracy(card: Card, source: str | None) -> float | None:
+    """Of a card, if it was measured on this source: figures on generated digits and on MNIST are not compared."""
+    return card.scores.get("clean_accuracy_after") if card.data.get("clean") == source else None
 
 
 def _drawings_revision(attempts: list[Attempt]) -> dict[str, Any]:

@@ -219,8 +219,8 @@ function replay() {
 keepPainted(replayed, () => inkOn(replayed, drawn));
 $(".again").addEventListener("click", replay);
 $(".close").addEventListener("click", () => dialog.close());
-$(".earlier").addEventListener("click", () => open(beside(-1).id));
-$(".later").addEventListener("click", () => open(beside(1).id));
+$(".earlier").addEventListener("click", () => beside(-1) && open(beside(-1).id));
+$(".later").addEventListener("click", () => beside(1) && open(beside(1).id));
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside it
 dialog.addEventListener("keydown", (event) => {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];

@@ -72,7 +72,7 @@ class Game:
         self._known_tries_lock = threading.Lock()
         self._problem = ""
         self._told = ""  # what was logged of the last retraining's failure
-        self._tried_with: int | None = None  # fooling drawings there were when a retraining was last started
+        self._tried_with: tuple[int, int] | None = None  # round and usable drawings when a retraining was last started
         self._catching_up = threading.Lock()
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -91,13 +91,10 @@ class Game:
             self._watcher.join()
 
     def _watch(self) -> None:
-        try:
-            self.scores.note_missed()
-        except Exception:
-            log.exception("drawings without a score were not looked at; they are at the next start")
         while not self._stop.is_set():
             try:
                 self.catch_up()
+                self.scores.note_missed()
             except Exception as error:
                 # Whatever it is: drawing goes on with the weights in memory, and the page shows what is wrong.
                 if str(error) != self._problem:
@@ -121,8 +118,8 @@ class Game:
             self._told = failure
             due = self.settings.auto_retrain and self.settings.is_due(now.ready)
             # After a failure the same drawings do not start it again; the next fooling drawing does.
-            if due and self._tried_with != now.usable and self.worker.start(now=False):
-                self._tried_with = now.usable
+            if due and self._tried_with != (now.number, now.usable) and self.worker.start(now=False):
+                self._tried_with = now.number, now.usable
                 log.info("round %d: retraining with %d new fooling drawings", now.number, now.ready)
 
     # -- drawing -----------------------------------------------------------------------------------------
@@ -195,7 +192,8 @@ class Game:
         try:
             return self.scores.note(attempt)
         except (LedgerUnavailable, Refused):
-            log.exception("attempt %s has no score yet; it gets one at the next start", attempt.attempt_id)
+            log.exception("attempt %s has no score yet; the watcher looks at it again", attempt.attempt_id)
+            self.scores.missed = True
             return None
 
     def standing(self, token: str) -> dict[str, Any] | None:
@@ -223,6 +221,7 @@ class Game:
     def withdraw(self, token: str) -> dict[str, Any]:
         """Really delete everything this annotator drew."""
         deleted = self.ledger.withdraw(self.ledger.annotator(token))
+        self.scores.forget()
         with self._known_tries_lock:
             self._known_tries.clear()
         return {"deleted": deleted}
@@ -312,7 +311,7 @@ class Game:
         check_usable(now)
         if not self.worker.start(now=True):
             raise Refused("a retraining is running already; wait until it has ended")
-        self._tried_with = now.usable
+        self._tried_with = now.number, now.usable
         return self.status()
 
     def rollback(self, maintainer_token: object, weights_id: object) -> dict[str, Any]:

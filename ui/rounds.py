@@ -52,8 +52,8 @@ class Overview:
         self._game = game
         # Many may look at once; one works it out. Two locks: the matrix may take seconds.
         self._making, self._making_matrix = threading.Lock(), threading.Lock()
-        self._counts: Any = None  # of the open round, as they were for `_open`
-        self._open: dict[str, Any] = {}
+        self._counts: Any = None  # all counts, as they were for `_told`
+        self._told: tuple[list[dict[str, Any]], dict[str, Any]] = ([], {})
         self._matrix: tuple[Any, str] = (None, "")
 
     def since(self, version: object) -> dict[str, Any]:
@@ -88,25 +88,33 @@ class Overview:
         return confusion_table(counts, "All rounds" if number is None else f"Round {number}")
 
     def matrix(self) -> str:
-        """Worked out again only when a decision, a withdrawal or a late vote may have changed it."""
-        with self._making_matrix:
+        """Worked out again only when a decision, a withdrawal or a late vote may have changed it.
+
+        Whoever asks while it is worked out gets the last one at once: a thread that waits is missing elsewhere.
+        """
+        if not self._making_matrix.acquire(blocking=False):
+            return self._matrix[1]
+        try:
             rounds = self._game.ledger.closed_rounds()
             served = self._game.ledger.served()
             key = (served, [(r.number, r.counts) for r in rounds])
             if self._matrix[0] != key:
                 self._matrix = (key, weights_matrix(self._game.history.matrix(), served.weights_id))
             return self._matrix[1]
+        finally:
+            self._making_matrix.release()
 
     def _rounds(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Every closed round, and the open one."""
         with self._making:
-            rounds, now = self._game.rounds(), self._game.ledger.open_round()
-            if self._counts != now:
+            now, totals = self._game.ledger.open_round(), self._game.ledger.totals()
+            if self._counts != (now, totals):  # late votes and withdrawals move the totals of closed rounds
                 few = now.counts.attempts <= MOST_OPEN
                 drawn = self._game.ledger.drawn_in_round(now.number) if few else []
-                self._open = describe_open(now, drawn) | {"threshold": self._game.settings.fooling_threshold}
-                self._counts = now
-            return rounds, self._open
+                opened = describe_open(now, drawn) | {"threshold": self._game.settings.fooling_threshold}
+                self._told = self._game.rounds(), opened
+                self._counts = now, totals
+            return self._told
 
 
 def _has_drawings(r: dict[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """Something to play for: points for new ways to fool it, a rank, and a target now and then."""
 
+import contextlib
 import random
 import threading
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from flagging.attempts import Attempt
+from flagging.attempts import Attempt, Refused
 from flagging.ledger import Ledger
 from model.likeness import features_of, near
 from model.weights import build_network, load_weights
 from retrain.mixing import as_digits
 
+MISSED_AT_ONCE = 50
 REMEMBERED = 10_000  # fooling drawings of a digit that a new one is compared with
 LEAST_TRIED = 12  # pairs of digits a target is chosen among
 
@@ -30,20 +32,31 @@ class Scores:
         self._seen: dict[int, torch.Tensor] = {}  # by digit: (N, 50), oldest first
         self._newest: dict[int, int] = {}  # by digit: the last one of `_seen` in the ledger
         self._lock = threading.Lock()
+        self.missed = True  # may there be fooling attempts that were never noted?
 
     def note(self, attempt: Attempt) -> bool:
         """Record whether a fooling attempt is new. The same attempt again changes nothing."""
         features = features_of(self._round0, as_digits([attempt]).images)  # (1, 50)
-        with self._lock:  # of two copies that land together, one is new
+        with self._lock:  # of two copies that land on this server together, one is new
             self._catch_up(attempt.label)
             is_new = not bool(near(features, self._seen[attempt.label]).any())
             return self._ledger.record_likeness(attempt.attempt_id, features[0].numpy().tobytes(), is_new)
 
     def note_missed(self) -> None:
-        """Fooling attempts that were recorded without: by another program, or before a crash."""
-        while missed := self._ledger.without_likeness(100):
-            for attempt in missed:
+        """A few of the fooling attempts that were recorded without: by another program, or before a crash."""
+        if not self.missed:
+            return
+        attempts = self._ledger.without_likeness(MISSED_AT_ONCE)
+        self.missed = len(attempts) == MISSED_AT_ONCE
+        for attempt in attempts:
+            with contextlib.suppress(Refused):  # withdrawn meanwhile
                 self.note(attempt)
+
+    def forget(self) -> None:
+        """Drawings were withdrawn: read anew what is left."""
+        with self._lock:
+            self._seen.clear()
+            self._newest.clear()
 
     def standing(self, annotator: str) -> dict[str, Any]:
         """For the page: points, rank among all who have any, and how many drawings wait for judges."""

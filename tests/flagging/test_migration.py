@@ -13,6 +13,7 @@ CREATE TABLE round_counts (round INTEGER PRIMARY KEY, tries INTEGER NOT NULL DEF
     attempts INTEGER NOT NULL DEFAULT 0, fooling INTEGER NOT NULL DEFAULT 0, unused INTEGER NOT NULL DEFAULT 0) STRICT;
 INSERT INTO round_counts VALUES (1, 3, 3, 3, 0), (2, 2, 2, 2, 2);
 ALTER TABLE rounds ADD COLUMN used_seq INTEGER NOT NULL DEFAULT 3;
+CREATE INDEX attempts_by_use ON attempts (model_wrong, split, round);
 PRAGMA user_version = 1;
 """
 
