@@ -18,8 +18,8 @@ import torch
 import typer
 
 from benchmarks.adversary import as_images
-from benchmarks.arms import DOCS
-from benchmarks.collection import pool_and_unseen, round0_network, supply
+from benchmarks.arms import DOCS, spread
+from benchmarks.collection import digits_of, pool_and_unseen, round0_network, supply
 from benchmarks.server import MNIST
 from evaluation.metrics import accuracy, share
 from flagging.ledger import TEST_SHARE
@@ -37,9 +37,9 @@ from retrain.settings import FineTuningRecipe
 CANDIDATES = {
     "good": "made as the product makes it",
     "wrong labels": "every drawing learnt as another digit, by chance",
-    "3 as 8": "half of the clean threes learnt as eights",
+    "3 as 8": "every clean three learnt as an eight",
     "forgetful": "learnt from the drawings alone, no clean digits",
-    "noise": "served weights plus noise of a tenth of their size",
+    "noise": "served weights plus noise of a third of their size",
 }
 
 
@@ -69,13 +69,16 @@ def decide_all(seed: int, threshold: int) -> list[dict[str, Any]]:
     torch.set_num_threads(1)
     clean, round0 = load_clean_digits(MNIST, MNIST), round0_network()
     drawings, labels, attempts = _collect(round0, threshold, seed)
+    unseen = digits_of(pool_and_unseen()[1])
     rows = []
     for kind in CANDIDATES:
         candidate = _candidate(kind, round0, clean, drawings, labels, seed)
         verdict = _verdict(round0, candidate, clean, attempts)
         lost = accuracy(round0, clean.validation).hits - accuracy(candidate, clean.validation).hits
         failed = [check.name for check in verdict.checks if not check.passed]
-        rows.append({"candidate": kind, "seed": seed, "promoted": verdict.promoted, "failed": failed, "lost": lost})
+        gained = accuracy(candidate, unseen).hits - accuracy(round0, unseen).hits
+        row = {"candidate": kind, "seed": seed, "promoted": verdict.promoted, "failed": failed, "lost": lost}
+        rows.append(row | {"unseen_gained": 100 * gained / len(unseen)})
     return rows
 
 
@@ -108,8 +111,7 @@ def _candidate(
     if kind == "wrong labels":
         labels = [int((label + rng.integers(1, 10)) % 10) for label in labels]
     if kind == "3 as 8":
-        threes = (digits.labels == 3) & torch.from_numpy(rng.random(len(digits)) < 0.5)
-        digits = Digits(digits.images, digits.labels.masked_fill(threes, 8))
+        digits = Digits(digits.images, digits.labels.masked_fill(digits.labels == 3, 8))
     if kind == "forgetful":
         recipe = replace(recipe, clean_batch=1, distillation=0.0)
     bent = bent_digits(drawings, labels, recipe.bent_drawings, recipe.bending, rng)
@@ -120,7 +122,7 @@ def _with_noise(served: Network, seed: int) -> Network:
     network, generator = round0_network(), torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight, before in zip(network.parameters(), served.parameters(), strict=True):
-            weight.copy_(before + 0.1 * before.std() * torch.randn(before.shape, generator=generator))
+            weight.copy_(before + before.std() / 3 * torch.randn(before.shape, generator=generator))
     return network
 
 
@@ -136,8 +138,8 @@ def _verdict(served: Network, candidate: Network, clean: CleanDigits, attempts: 
 def describe(results: Sequence[dict[str, Any]], seeds: int, threshold: int) -> str:
     lines = [
         f"<!-- written by python -m benchmarks.gate --seeds {seeds} --threshold {threshold} -->",
-        "| candidate | promoted | 95 % interval | clean validation, points lost | refused for |",
-        "|---|---|---|---|---|",
+        "| candidate | promoted | 95 % interval | points lost on clean validation | points gained on unseen writers | refused for |",
+        "|---|---|---|---|---|---|",
     ]
     for kind, words in CANDIDATES.items():
         rows = [r for r in results if r["candidate"] == kind]
@@ -148,7 +150,7 @@ def describe(results: Sequence[dict[str, Any]], seeds: int, threshold: int) -> s
         low, high = 100 * (promoted.low or 0), 100 * (promoted.high or 0)
         lines.append(
             f"| {words} | {promoted.hits} of {promoted.n} | {low:.0f} to {high:.0f} % | {sum(lost) / len(lost):.2f} "
-            f"({min(lost):.2f} to {max(lost):.2f}) | {reasons or '-'} |"
+            f"({min(lost):.2f} to {max(lost):.2f}) | {spread([r['unseen_gained'] for r in rows], 1)} | {reasons or '-'} |"
         )
     lines += [
         "",
