@@ -168,8 +168,11 @@ def test_another_quorum_judges_the_votes_there_are_anew(ledger):
     ledger.record_vote(drawn.attempt_id, 1, "judge")
     ledger.use_quorum(1)
     assert ledger.find(drawn.attempt_id).state == "verified"
+    # Switched off, judging leaves the states as they are, and everything counts.
+    add_fooling(ledger, 1)
     ledger.use_quorum(0)
-    assert ledger.open_round().ready == 1
+    assert ledger.find(drawn.attempt_id).state == "verified"
+    assert ledger.open_round().ready == 2
 
 
 def test_totals_with_votes_hidings_and_scores_can_be_rebuilt(home, ledger):
@@ -223,6 +226,16 @@ def test_the_gallery_filters_and_turns_pages(ledger):
     assert len(ledger.gallery(label=4)[0]) == 3
     assert ledger.gallery(round_number=2)[0] == []
     assert len(ledger.gallery(state="pending")[0]) == 7
+
+
+def test_a_withdrawal_moves_the_totals_by_what_it_deletes(ledger):
+    mine, yours = add_fooling(ledger, 3, annotator="me"), add_fooling(ledger, 2, annotator="you")
+    ledger.record_try("left-001", mine[0].annotator, 0)
+    ledger.withdraw(mine[0].annotator)
+    after = ledger.totals(), ledger.open_round(), ledger.pair_counts(), ledger.score(yours[0].annotator)
+    assert after[0] == RoundCounts(tries=2, attempts=2, fooling=2, pending=2)
+    ledger.recount()
+    assert (ledger.totals(), ledger.open_round(), ledger.pair_counts(), ledger.score(yours[0].annotator)) == after
 
 
 def test_a_withdrawal_takes_the_votes_on_its_drawings_with_it(ledger):

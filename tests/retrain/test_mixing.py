@@ -74,6 +74,29 @@ def test_what_a_round_used_first_stays_on_its_side(home, ledger, small_digits):
     assert (mixed.train, mixed.near_duplicates) == ([], 1)
 
 
+def test_a_test_drawing_that_did_not_fool_guards_its_copies_too(home, ledger):
+    (tester,), (learner,) = annotators_of(ledger, "test"), annotators_of(ledger, "train")
+    draw(ledger, PLAIN[8], tester, prediction=1)  # the model was right
+    draw(ledger, PLAIN[8], learner)
+    mixed = mix(ledger, round0(home, ledger), 1, 1.0)
+    assert (mixed.train, mixed.near_duplicates) == ([], 1)
+
+
+def test_a_frozen_test_drawing_that_is_hidden_still_guards_its_copies(home, ledger, small_digits):
+    (tester,), (learner,) = annotators_of(ledger, "test"), annotators_of(ledger, "train")
+    frozen = draw(ledger, PLAIN[8], tester)
+    close_round(ledger, home.weights, lambda: small_digits, RoundSettings(), PLAIN_RECIPE, lambda *_: None)
+    ledger.hide(frozen.attempt_id)
+    (learner,) = annotators_of(ledger, "train")
+    draw(ledger, PLAIN[8], learner)
+    assert mix(ledger, round0(home, ledger), 2, 1.0).train == []
+
+
+def test_a_passer_by_caps_nobody(ledger):
+    drawn = [a for name, count in {"a": 40, "b": 1, "c": 1}.items() for a in add_fooling(ledger, count, annotator=name)]
+    assert capped(drawn, 0.2) == drawn
+
+
 def test_drawings_that_differ_stay_whatever_their_side(home, ledger):
     for name in (*annotators_of(ledger, "train", 3), *annotators_of(ledger, "test", 2)):
         add_fooling(ledger, 2, annotator=name)
@@ -88,7 +111,7 @@ def test_drawings_that_differ_stay_whatever_their_side(home, ledger):
         ({"a": 50, "b": 5, "c": 5}, {"a": 5, "b": 5, "c": 5}),  # three: a third each at the most
         ({"a": 50, "b": 10, "c": 10, "d": 10, "e": 10}, {"a": 10, "b": 10, "c": 10, "d": 10, "e": 10}),
         ({"a": 50, **{f"n{i}": 10 for i in range(8)}}, {"a": 20, **{f"n{i}": 10 for i in range(8)}}),
-        ({"a": 2, **{f"n{i}": 1 for i in range(8)}}, {"a": 2, **{f"n{i}": 1 for i in range(8)}}),
+        ({"a": 20, **{f"n{i}": 1 for i in range(8)}}, {"a": 20, **{f"n{i}": 1 for i in range(8)}}),  # one is active
         ({}, {}),
     ],
 )

@@ -153,6 +153,14 @@ def test_damaged_weights_do_not_stand_in_the_way_of_going_back(ledger, home, sma
     assert ledger.served().weights_id == round0
 
 
+def test_going_back_does_not_compare_generated_figures_with_mnists(ledger, home, small_digits):
+    round0 = ledger.served().weights_id
+    add_fooling(ledger, 2)
+    close(ledger, home, replace(small_digits, source="generated digits"))
+    figures = roll_back(ledger, home.weights, round0).figures
+    assert (figures["clean_accuracy_before"], figures["clean_source"]) == (None, "MNIST")
+
+
 def test_a_closed_round_is_described_with_its_uncertainty(ledger, home, small_digits):
     add_fooling(ledger, 3)
     add_attempts(ledger, 1, label=3)

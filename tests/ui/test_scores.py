@@ -63,6 +63,16 @@ def test_a_retracted_drawing_scores_nothing(ledger, scores):
     assert ledger.score(attempt.annotator).points == 0
 
 
+def test_after_a_withdrawal_copies_still_score_nothing(ledger, scores):
+    gone = fool(ledger, PLAIN[8], annotator="gone")
+    scores.note(gone)
+    ledger.withdraw(gone.annotator)
+    scores.forget()
+    assert scores.note(fool(ledger, PLAIN[4]))
+    assert not scores.note(fool(ledger, PLAIN[4]))
+    assert scores.note(fool(ledger, PLAIN[8]))  # the one before it is gone for good
+
+
 def test_the_rank_counts_those_with_more_points(ledger, scores):
     # Each another digit, so that no two are alike.
     for label, annotator, count in ((4, "a", 3), (2, "b", 2), (7, "c", 2), (9, "d", 1)):
