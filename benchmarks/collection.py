@@ -22,18 +22,20 @@ from model.training import predict_digits
 from model.weights import SHIPPED_FOLDER, Card, build_network, load_weights, shipped_weights_id
 from retrain.fine_tuning import fine_tune
 from retrain.gate import Readings, decide
-from retrain.mixing import bent_digits
+from retrain.mixing import MOST_HARMLESS, bent_digits
 from retrain.rounds import read
 from retrain.settings import FineTuningRecipe, RoundSettings
 
-Arm = Literal["fooling", "adaptive", "random", "all", "none"]
+Arm = Literal["product", "fooling", "adaptive", "random", "all", "none"]
 ARMS: dict[Arm, str] = {
-    "fooling": "fooling drawings",
+    "product": "fooling drawings, and the others made on the way (what Hoodwink does)",
+    "fooling": "fooling drawings alone",
     "adaptive": "fooling drawings of an adversary that adapts",
     "random": "as many attempts taken at random",
     "all": "all attempts made until enough fooled it",
     "none": "no drawings, augmentation only",
 }
+EVERYTHING: tuple[Arm, ...] = ("product", "random", "all")  # learn from what did not fool as well
 # The part of each batch that drawings fill: without drawings clean digits fill it, moved as far as drawings are bent.
 AS_FAR = Augmentation(rotation_degrees=12, shift_px=4, scale_share=0.30)
 
@@ -119,11 +121,11 @@ def play(
             made, fooled = made + tries, fooled + wrong
             side = sides.setdefault((digit.writer, digit.label, number), split.random() < TEST_SHARE)
             game.kept.append(Kept(drawing, digit.label, wrong, side))
-        learnt = [k for k in game.kept if not k.held_out and (k.fooled or arm in ("random", "all"))]
+        learnt = [k for k in game.kept if not k.held_out and (k.fooled or arm in EVERYTHING)]
         candidate = _candidate(arm, served, round0, clean, learnt, recipe, number * 1000 + seed)
         verdict = _decide(served, candidate, round0, clean, game.kept, recipe, settings)
         game.networks.append(candidate if verdict else served)
-        kept = sum(k.fooled or arm in ("random", "all") for k in game.kept)
+        kept = sum(k.fooled or arm in EVERYTHING for k in game.kept)
         game.rounds.append({"made": made, "fooled": fooled, "kept": kept, "learnt": len(learnt), "promoted": verdict})
     return game
 
@@ -147,12 +149,16 @@ def _candidate(
     if arm == "none":
         some = torch.from_numpy(rng.integers(0, len(clean.train), recipe.bent_drawings))
         digits = Digits(clean.train.images[some], clean.train.labels[some])
-        recipe = replace(recipe, fooling_augmentation=AS_FAR)
+        recipe = replace(recipe, drawings_augmentation=AS_FAR)
     else:
-        digits = bent_digits(
-            [k.drawing for k in learnt], [k.label for k in learnt], recipe.bent_drawings, recipe.bending, rng
-        )
-    return fine_tune(served, round0, clean.train, digits, recipe, seed, lambda *_: None)
+        digits = _bent([k for k in learnt if k.fooled or arm != "product"], recipe.bent_drawings, recipe, rng)
+    harmless = [k for k in learnt if not k.fooled and arm == "product"][-MOST_HARMLESS:]
+    others = _bent(harmless, recipe.bent_drawings // 2, recipe, rng)
+    return fine_tune(served, round0, clean.train, digits, others, recipe, seed, lambda *_: None)
+
+
+def _bent(kept: Sequence[Kept], count: int, recipe: FineTuningRecipe, rng: np.random.Generator) -> Digits:
+    return bent_digits([k.drawing for k in kept], [k.label for k in kept], count, recipe.bending, rng)
 
 
 def _decide(

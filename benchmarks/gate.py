@@ -115,7 +115,8 @@ def _candidate(
     if kind == "forgetful":
         recipe = replace(recipe, clean_batch=1, distillation=0.0)
     bent = bent_digits(drawings, labels, recipe.bent_drawings, recipe.bending, rng)
-    return fine_tune(served, served, digits, bent, recipe, seed, lambda *_: None)
+    none = bent_digits([], [], 0, recipe.bending, rng)
+    return fine_tune(served, served, digits, bent, none, recipe, seed, lambda *_: None)
 
 
 def _with_noise(served: Network, seed: int) -> Network:

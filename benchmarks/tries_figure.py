@@ -12,6 +12,7 @@ from benchmarks.collection import ARMS
 
 # Okabe and Ito's colours, which the colour-blind tell apart; markers differ too.
 LOOKS = {
+    "product": ("#000000", "P"),
     "fooling": ("#D55E00", "o"),
     "adaptive": ("#CC79A7", "D"),
     "random": ("#0072B2", "s"),
@@ -49,7 +50,7 @@ def draw_tries(results: Sequence[dict[str, Any]], path: Path) -> None:
         curve = [100 * statistics.mean(step) for step in steps]
         survival.step(range(TRIES + 1), curve, where="post", color=colour, linewidth=1.6)
     first = [100 * share for share in results[0]["weights"][0]["survival"]]
-    survival.step(range(TRIES + 1), first, where="post", color="black", linestyle=":", label="round-0 weights")
+    survival.step(range(TRIES + 1), first, where="post", color="#56B4E9", linestyle=":", label="round-0 weights")
     by_round.set(
         title="Tries the adversary needs", xlabel="round (0: round-0 weights)", ylabel="mean tries, at most 20"
     )

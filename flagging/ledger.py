@@ -194,6 +194,16 @@ class Ledger:
             ).fetchall()
         return [_attempt(row[:-1]) for row in rows[:count]], rows[count - 1][-1] if len(rows) > count else None
 
+    def harmless_attempts(self, count: int) -> list[Attempt]:
+        """The newest attempts of the training split that did not fool, oldest first."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE s.gone = 0 AND s.state IS NULL AND a.split = 'train' "
+                "ORDER BY a.seq DESC LIMIT ?",
+                (count,),
+            ).fetchall()
+        return list(map(_attempt, reversed(rows)))
+
     def test_drawings(self) -> list[Attempt]:
         """Whatever must never be trained on, oldest first: the test split of all attempts, and what was ever frozen."""
         with self._database.reading() as db:

@@ -13,24 +13,26 @@ from flagging.attempts import Attempt
 from flagging.ledger import Ledger
 from model.bending import Bending, bend, random_amounts
 from model.clean_digits import Digits
-from model.likeness import features_of, near_pairs
+from model.likeness import features_of, near, near_pairs
 from model.network import Network
 from model.strokes import Drawing, check_strokes, rasterise
 
 ACTIVE_ANNOTATORS = 3  # from so many on, no annotator may fill a round's training drawings
 ACTIVE_FROM = 5  # drawings that make an annotator active: our choice, so that a passer-by caps nobody
+MOST_HARMLESS = 3000  # the newest: enough of what the model reads already
 
 
 @dataclass(frozen=True)
 class Mix:
-    """The usable fooling drawings, sorted.
+    """The drawings, sorted.
 
-    train: to learn from. held_out: test drawings of the open round. used: ids of all that were there, train and
+    train: fooling ones to learn from. harmless: attempts that did not fool, to learn from as well. held_out: test drawings of the open round. used: ids of all that were there, train and
     test. near_duplicates: drawings left out because the other side of the split has one like it. over_share: left out
     because their annotator has too many. largest_share: of one annotator in `train`.
     """
 
     train: list[Attempt]
+    harmless: list[Attempt]
     held_out: list[Attempt]
     used: list[str]
     near_duplicates: int
@@ -45,13 +47,18 @@ def mix(ledger: Ledger, round0: Network, round_number: int, max_share: float) ->
     train, test = [[a for a in usable if a.split == split] for split in ("train", "test")]
     # Not only usable ones: a test drawing that did not fool, or that waits for judges, is not trained on either.
     guarded = ledger.test_drawings()
-    first_used = committed(ledger)
-    kept_train, kept_test = without_near_duplicates(train, guarded, first_used, Features(ledger, round0))
+    first_used, features = committed(ledger), Features(ledger, round0)
+    kept_train, kept_test = without_near_duplicates(train, guarded, first_used, features)
     clear = {a.attempt_id for a in kept_test}
+    # Never at the cost of a test drawing: of these the copy always goes, whichever is older.
+    harmless = ledger.harmless_attempts(MOST_HARMLESS)
+    alike = near(features.of(harmless), features.of(guarded)).tolist()
+    harmless = capped([a for a, copy in zip(harmless, alike, strict=True) if not copy], max_share)
     fair = capped(kept_train, max_share)
     by_annotator = Counter(a.annotator for a in fair)
     return Mix(
         train=fair,
+        harmless=harmless,
         held_out=[a for a in test if a.round == round_number and a.attempt_id in clear],
         used=[a.attempt_id for a in usable],
         near_duplicates=len(train) - len(kept_train) + sum(a.attempt_id not in clear for a in test),

@@ -59,7 +59,8 @@ def close_round(
         served,
         round0,
         clean.train,
-        _bent(drawings.train, recipe, began.number),
+        _bent(drawings.train, recipe.bent_drawings, recipe, began.number),
+        _bent(drawings.harmless, recipe.bent_drawings // 2, recipe, began.number),
         recipe,
         seed=began.number,
         report=lambda step, of: report("fine-tuning", 0.05 + 0.85 * step / of),
@@ -85,7 +86,7 @@ def close_round(
         round=began.number,
         seed=began.number,
         recipe=asdict(recipe),
-        data={"clean": clean.source, "clean_digits": len(clean.train), **_drawings_revision(drawings.train)},
+        data={"clean": clean.source, "clean_digits": len(clean.train), **_drawings_revision(drawings)},
         scores=scores,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -100,6 +101,7 @@ def close_round(
         **played(ledger.drawn_in_round(began.number), blind=began.quorum > 0),
         "quorum": began.quorum,
         "training_drawings": len(drawings.train),
+        "harmless_drawings": len(drawings.harmless),
         "near_duplicates_left_out": drawings.near_duplicates,
         "over_share_left_out": drawings.over_share,
         "largest_annotator_share": drawings.largest_share,
@@ -126,9 +128,9 @@ def check_usable(now: OpenRound) -> None:
         raise Refused("there is no fooling drawing yet; fool the model at least once before a retraining")
 
 
-def _bent(train: list[Attempt], recipe: FineTuningRecipe, seed: int) -> Digits:
-    digits = [attempt.digit for attempt in train]
-    return bent_digits(as_drawings(train), digits, recipe.bent_drawings, recipe.bending, np.random.default_rng(seed))
+def _bent(attempts: list[Attempt], count: int, recipe: FineTuningRecipe, seed: int) -> Digits:
+    digits = [attempt.digit for attempt in attempts]
+    return bent_digits(as_drawings(attempts), digits, count, recipe.bending, np.random.default_rng(seed))
 
 
 def _held_out(
@@ -136,7 +138,7 @@ def _held_out(
 ) -> tuple[Digits, Digits]:
     """What the gate looks at besides clean digits: the newest held-out attempts, fooling or not; and the test sets
     of earlier rounds, but for drawings that fooled just the served weights, which are wrong there by construction."""
-    learnt = features_of(round0, as_digits(drawings.train).images)
+    learnt = features_of(round0, as_digits(drawings.train + drawings.harmless).images)
 
     def unlike_learnt(attempts: list[Attempt]) -> Digits:
         digits = as_digits(attempts)
@@ -204,7 +206,11 @@ def _clean_accuracy(card: Card, source: str | None) -> float | None:
     return card.scores.get("clean_accuracy_after") if card.data.get("clean") == source else None
 
 
-def _drawings_revision(attempts: list[Attempt]) -> dict[str, Any]:
+def _drawings_revision(drawings: Mix) -> dict[str, Any]:
     """Which drawings were learnt from: how many, and a hash of their ids in order."""
-    ids = "\n".join(attempt.attempt_id for attempt in attempts)
-    return {"fooling_drawings": len(attempts), "attempt_ids_sha256": hashlib.sha256(ids.encode()).hexdigest()}
+    ids = "\n".join(attempt.attempt_id for attempt in drawings.train + drawings.harmless)
+    return {
+        "fooling_drawings": len(drawings.train),
+        "harmless_drawings": len(drawings.harmless),
+        "attempt_ids_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+    }

@@ -51,22 +51,25 @@ class FineTuningRecipe:
 
     steps: int = 750
     clean_batch: int = 192
-    fooling_batch: int = 64
+    drawings_batch: int = 64
+    harmless_share: float = 0.375  # of the drawings in a batch: attempts that did not fool, where there are any
     peak_rate: float = 3e-3
     weight_decay: float = 1e-2
     distillation: float = 3.0  # weight of the KL term that keeps the round-0 network's view of clean digits
     parent_share: float = 0.3  # of the served weights in the candidate: averaging keeps what fine-tuning forgets
     clean_augmentation: Augmentation = Augmentation(rotation_degrees=10, shift_px=2, scale_share=0.10)
-    # Fooling drawings are bent as strokes, so many images in all, and then moved a little as pixels.
+    # Drawings are bent as strokes, so many images in all, and then moved a little as pixels.
     bent_drawings: int = 12_000
     bending: Bending = Bending(shift=40, rotation_degrees=12, slant=0.2, scale=0.3, stretch=0.15, jitter=6)
-    fooling_augmentation: Augmentation = Augmentation(rotation_degrees=5, shift_px=1, scale_share=0.05)
+    drawings_augmentation: Augmentation = Augmentation(rotation_degrees=5, shift_px=1, scale_share=0.05)
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.clean_batch, self.fooling_batch) < 1:
+        if min(self.steps, self.clean_batch, self.drawings_batch) < 1:
             raise ValueError(f"{self} has a count below 1; fine-tuning needs at least one step of one digit each")
         if self.bent_drawings < 0:
             raise ValueError(f"bent_drawings is {self.bent_drawings}; give 0 (none bent) or more")
+        if not 0 <= self.harmless_share < 1:
+            raise ValueError(f"harmless_share is {self.harmless_share}; give a share from 0 up to, but not, 1")
         if not 0 <= self.parent_share < 1:
             raise ValueError(f"parent_share is {self.parent_share}; at 1 nothing would be learnt, stay below")
 

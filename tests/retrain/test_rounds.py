@@ -16,7 +16,7 @@ from retrain.settings import FineTuningRecipe, RoundSettings
 from tests.made import PLAIN, FakeAnswer, add_attempts, add_fooling
 from tests.made import close as decided
 
-SHORT = FineTuningRecipe(steps=3, clean_batch=20, fooling_batch=10, bent_drawings=20)
+SHORT = FineTuningRecipe(steps=3, clean_batch=20, drawings_batch=10, bent_drawings=20)
 ANY_DROP = RoundSettings(gate=GateSettings(max_drop=0.99, max_drop_round0=0.99, max_recall_drop=0.99))
 
 
@@ -61,7 +61,7 @@ def test_closing_a_round_promotes_weights_with_a_complete_card(ledger, home, sma
 def test_a_candidate_that_forgets_is_refused_and_the_served_weights_stay(ledger, home, small_digits):
     served = ledger.served()
     add_fooling(ledger, 6)
-    wild = FineTuningRecipe(steps=20, clean_batch=1, fooling_batch=200, peak_rate=0.5, distillation=0, bent_drawings=0)
+    wild = FineTuningRecipe(steps=20, clean_batch=1, drawings_batch=200, peak_rate=0.5, distillation=0, bent_drawings=0)
     closed = close(ledger, home, small_digits, RoundSettings(), wild)
     assert closed.decision == "refused"
     assert "more than the 0.3 points allowed" in closed.reason
@@ -181,7 +181,8 @@ def test_fine_tuning_teaches_the_drawings_and_keeps_the_rest(home, mnist, ledger
     drawn = list(ledger.attempts())
     fooling, recipe = as_digits(drawn), replace(FineTuningRecipe(), steps=90)
     bent = bent_digits(as_drawings(drawn), [9] * 10, 400, recipe.bending, np.random.default_rng(1))
-    candidate = fine_tune(parent, parent, mnist.train, bent, recipe, 1, lambda *_: None)
+    none = as_digits([])
+    candidate = fine_tune(parent, parent, mnist.train, bent, none, recipe, 1, lambda *_: None)
     assert accuracy(parent, fooling).value < 0.5
     assert accuracy(candidate, fooling).value > 0.8
     assert accuracy(candidate, mnist.validation).value > 0.98
@@ -193,7 +194,7 @@ def test_the_same_seed_makes_the_same_candidate(home, small_digits):
     parent = build_network(random_weights(home.weights, 1))
     made = [
         save_weights(
-            fine_tune(parent, parent, small_digits.train, small_digits.test, SHORT, 5, lambda *_: None),
+            fine_tune(parent, parent, *[small_digits.train] * 3, SHORT, 5, lambda *_: None),
             load_weights(home.weights, next(home.weights.iterdir()).stem).card,
             home.weights,
         ).id
