@@ -27,6 +27,8 @@ def draw_tries(results: Sequence[dict[str, Any]], path: Path) -> None:
     by_round, survival, unseen = figure.subplots(1, 3)
     for arm, name in ARMS.items():
         games = [r["weights"] for r in results if r["arm"] == arm]
+        if not games:
+            continue
         colour, marker = LOOKS[arm]
         looks: dict[str, Any] = {
             "color": colour,
