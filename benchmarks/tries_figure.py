@@ -23,7 +23,7 @@ LOOKS = {
 
 def draw_tries(results: Sequence[dict[str, Any]], path: Path) -> None:
     """Three panels: tries by round, survival of the last weights, unseen writers by round; from the lowest to the highest seed."""
-    figure = Figure(figsize=(13, 4.6), layout="constrained")
+    figure = Figure(figsize=(13, 4.9), layout="constrained")
     by_round, survival, unseen = figure.subplots(1, 3)
     for arm, name in ARMS.items():
         games = [r["weights"] for r in results if r["arm"] == arm]
@@ -60,7 +60,7 @@ def draw_tries(results: Sequence[dict[str, Any]], path: Path) -> None:
     unseen.set(title="Unseen writers", xlabel="round (0: round-0 weights)", ylabel="% read rightly")
     survival.legend(frameon=False, fontsize=8)
     handles, names = by_round.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False, fontsize=8)
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     for axes in (by_round, survival, unseen):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
