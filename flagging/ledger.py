@@ -285,6 +285,10 @@ class Ledger:
         """
         read = checked_reading(reading)
         with self._database.writing() as db:
+            if not db.execute("SELECT 1 FROM attempts WHERE attempt_id = ?", (attempt_id,)).fetchone():
+                raise Refused(
+                    f"there is no drawing {attempt_id[:60]!r} (any more: its annotator may have withdrawn it); go on with the next one"
+                )
             attempt = _find(db, attempt_id)
             if standings.quorum(db) == 0:
                 raise Refused("nobody judges here: every fooling drawing counts at once (HOODWINK_QUORUM is 0)")

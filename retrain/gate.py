@@ -125,7 +125,10 @@ def _clean_check(name: str, whose: str, before: Tensor, clean: Readings, allowed
         if now == hits
         else f"accuracy on clean validation {verb} from {hits / n:.4f} to {now / n:.4f}"
     ) + f" against {whose}"
-    return Check(name, passed, words if passed else f"{words}, more than the {100 * allowed:.1f} points allowed")
+    limit = f", within the {100 * allowed:.1f} points allowed" if now < hits else ""
+    return Check(
+        name, passed, words + limit if passed else f"{words}, more than the {100 * allowed:.1f} points allowed"
+    )
 
 
 def _recall_check(clean: Readings, allowed: float) -> Check:
@@ -143,6 +146,8 @@ def _recall_check(clean: Readings, allowed: float) -> Check:
 
 
 def _attempts_check(attempts: Readings, significance: float) -> Check:
+    if not len(attempts.labels):
+        return Check("held-out attempts", True, "not checked: there are no held-out attempts yet")
     gained, lost = _pairs(attempts)
     p = mcnemar(gained, lost)
     words = f"+{gained} -{lost} of {len(attempts.labels)} held-out attempts, fooling or not (p = {p:.3f})"

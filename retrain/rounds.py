@@ -26,6 +26,8 @@ from retrain.history import played
 from retrain.mixing import Mix, as_digits, as_drawings, bent_digits, capped, held_out_of, mix
 from retrain.settings import FineTuningRecipe, RoundSettings
 
+LOOK_EVERY_STEPS = 25
+
 # Says how far a round's work has come: a stage in words and a share from 0 to 1.
 Report = Callable[[str, float], None]
 
@@ -63,7 +65,7 @@ def close_round(
         _bent(drawings.harmless, recipe.bent_drawings // 2, recipe, began.number),
         recipe,
         seed=began.number,
-        report=lambda step, of: report("fine-tuning", 0.05 + 0.85 * step / of),
+        report=lambda step, of: _fine_tuning(ledger, began, report, step, of),
     )
 
     report("scoring", 0.92)
@@ -116,6 +118,16 @@ def close_round(
         verdict.reason if clean.source == "MNIST" else f"{verdict.reason}; measured on {clean.source}, not on MNIST"
     )
     return ledger.close_round(decision, reason, weights.id, figures, began=began, used=drawings.used, test_set=test_set)
+
+
+def _fine_tuning(ledger: Ledger, began: OpenRound, report: Report, step: int, of: int) -> None:
+    """Tell how far it is; and give up soon if the round was closed meanwhile, by going back to earlier weights."""
+    report("fine-tuning", 0.05 + 0.85 * step / of)
+    if step % LOOK_EVERY_STEPS == 0 and ledger.served().number != began.promotion:
+        raise Refused(
+            f"round {began.number} was closed meanwhile, by going back to earlier weights; this retraining was given up, "
+            "and its drawings count towards the next one"
+        )
 
 
 def check_usable(now: OpenRound) -> None:

@@ -112,7 +112,7 @@ async function submit(label) {
   kept.set("hoodwink-best", Math.max(streak, Number(kept.get("hoodwink-best") ?? 0)));
   sayOutcome(result, hitTarget(result));
   if (result.model_wrong) tries = 0;
-  showStanding(result.standing);
+  showScore(result.score);
   showProgress(result);
   pad.clear();
 }
@@ -128,7 +128,7 @@ function hitTarget(result) {
   const hit = target !== null && result.label === target.label && result.prediction === target.prediction;
   if (hit) setTarget(null);
   else if (target && ++target.age >= TARGET_LASTS) setTarget(null);
-  else if (!target && ++withoutTarget >= TARGET_EVERY && result.standing) setTarget({ ...result.standing.target, age: 0 });
+  else if (!target && ++withoutTarget >= TARGET_EVERY && result.score) setTarget({ ...result.score.target, age: 0 });
   return hit;
 }
 
@@ -179,7 +179,7 @@ function sayOutcome(result, hit) {
 
 function points(result) {
   if (result.is_new === false) return " Like an earlier one: no point.";
-  if (result.is_new && result.standing?.waiting) return " A point once others read it as you meant it.";
+  if (result.is_new && result.score?.waiting) return " A point once others read it as you meant it.";
   return result.is_new ? " +1 point." : "";
 }
 
@@ -211,15 +211,15 @@ $("#retract").addEventListener("click", async () => {
   if (taken.model_wrong) streak = Math.max(0, streak - 1);
   say("Taken back: that drawing no longer counts.", "hint");
   canvas.focus({ preventScroll: true }); // the button that had it is gone
-  showStanding(result.standing);
+  showScore(result.score);
   showProgress(result);
 });
 
-function showStanding(standing) {
+function showScore(score) {
   const best = Number(kept.get("hoodwink-best") ?? 0);
   const told = best ? [`streak ${streak} · best ${best}`] : [];
-  if (standing?.rank) told.push(`${standing.points} point${standing.points === 1 ? "" : "s"} · rank ${standing.rank} of ${standing.players}`);
-  else if (standing?.waiting) told.push(`${standing.waiting} to be judged`);
+  if (score?.rank) told.push(`${score.points} point${score.points === 1 ? "" : "s"} · rank ${score.rank} of ${score.players}`);
+  else if (score?.waiting) told.push(`${score.waiting} to be judged`);
   $("#streak").replaceChildren(...told.map((text) => Object.assign(document.createElement("span"), { textContent: text })));
 }
 
@@ -227,6 +227,7 @@ function showStanding(standing) {
 let promotion = null;
 let decided = null; // the round of the newest decision
 let news = "";
+let judgedBefore = "";
 
 function showProgress(now) {
   const box = document.getElementById("round-status");
@@ -237,6 +238,7 @@ function showProgress(now) {
   const share = training ? now.progress : Math.min(now.ready / now.threshold, 1);
   box.querySelector("progress").value = share;
   box.querySelector(".count").textContent = training ? `learning ${Math.round(share * 100)} %` : `${now.ready} of ${now.threshold}`;
+  if (fromStatus) box.querySelector(".waiting").textContent = now.quorum && now.pending ? `· ${now.pending} to judge` : "";
   if (fromStatus) box.querySelector(".round").textContent = `round ${now.round}`;
   box.classList.toggle("training", training);
   box.title = training
@@ -260,6 +262,10 @@ async function refresh() {
   if (now.error) return;
   if ($("#outcome .text").textContent.startsWith(UNREACHABLE)) say(pad.isEmpty ? "The server is back." : "The server is back; your drawing is still here.", "hint");
   showProgress(now);
+  // Others judged, or a round was closed: one's own points may have moved.
+  const judged = `${now.round} ${now.verified} ${now.pending}`;
+  if (judged !== judgedBefore) call("score", { token }).then((score) => !score.error && showScore(score), () => {});
+  judgedBefore = judged;
   const last = now.last_decision;
   const swapped = promotion !== null && now.promotion !== promotion;
   if (swapped) ask(); // what is on the canvas, as the new model sees it
@@ -320,7 +326,7 @@ document.addEventListener(
 );
 
 showNothing();
-showStanding(null);
+showScore(null);
 pad.changed();
 refresh();
 clearInterval(window.hoodwinkRefresh);

@@ -38,19 +38,22 @@ def draw_tab(game: Game) -> gr.HTML:
             sent = fields(data)
             token, try_id = annotator(sent), checked_try_id(sent.get("try_id"))
             result, answer = game.submit(sent.get("strokes"), sent.get("label"), token, try_id)
-            return result | {"image": as_base64(answer), "standing": game.standing(token)}
+            return result | {"image": as_base64(answer), "score": game.score(token)}
 
         return or_error(record)
 
     def retract(data: Any) -> dict[str, Any]:
         def take_back() -> dict[str, Any]:
             token = annotator(fields(data))
-            return game.retract(fields(data).get("attempt_id"), token) | {"standing": game.standing(token)}
+            return game.retract(fields(data).get("attempt_id"), token) | {"score": game.score(token)}
 
         return or_error(take_back)
 
     def withdraw(data: Any) -> dict[str, Any]:
         return or_error(lambda: game.withdraw(annotator(fields(data))))
+
+    def score(data: Any) -> dict[str, Any]:
+        return or_error(lambda: game.score(annotator(fields(data))) or {})
 
     def status(_: Any) -> dict[str, Any]:
         return or_error(game.status)
@@ -58,7 +61,7 @@ def draw_tab(game: Game) -> gr.HTML:
     return gr.HTML(
         html_template=_template(),
         js_on_load=script("sketchpad.js", "draw.js"),
-        server_functions=[look, submit, retract, withdraw, status],
+        server_functions=[look, submit, retract, withdraw, score, status],
         apply_default_css=False,
         elem_id="draw",
     )
@@ -70,7 +73,7 @@ def header() -> gr.HTML:
         '<div id="header"><h1 class="name">HOOD<span>WINK</span></h1>'
         '<div id="round-status"><span class="round"></span>'
         '<progress max="1" value="0" aria-label="Fooling drawings towards the next retraining"></progress>'
-        '<span class="count"></span></div></div>',
+        '<span class="count"></span> <span class="waiting"></span></div></div>',
         apply_default_css=False,
     )
 

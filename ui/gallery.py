@@ -67,6 +67,8 @@ def page(ledger: Ledger, sent: dict[str, Any]) -> dict[str, Any]:
 
 def describe(attempt: Attempt, blind: bool) -> dict[str, Any]:
     """All a visitor may know of a drawing. Not whose it is; and while others are to judge it, not what was said of it."""
+    # Where nobody judges, nothing is pending: it counts.
+    state = attempt.state if blind or attempt.state != "pending" else "counts"
     hidden = {"label": None, "prediction": None, "share": None} if blind and attempt.state == "pending" else {}
     return {
         "id": attempt.attempt_id,
@@ -74,7 +76,7 @@ def describe(attempt: Attempt, blind: bool) -> dict[str, Any]:
         "label": attempt.label,
         "prediction": attempt.prediction,
         "share": attempt.probabilities[attempt.prediction],
-        "state": attempt.state,
+        "state": state,
         "judged_label": attempt.judged_label,
         "round": attempt.round,
         "weights_id": attempt.weights_id,

@@ -196,10 +196,10 @@ class Game:
             self.scores.missed = True
             return None
 
-    def standing(self, token: str) -> dict[str, Any] | None:
+    def score(self, token: str) -> dict[str, Any] | None:
         """Points, rank, and a target to try; None if the ledger cannot be read now."""
         try:
-            return self.scores.standing(self.ledger.annotator(token))
+            return self.scores.score_of(self.ledger.annotator(token))
         except LedgerUnavailable:
             return None
 

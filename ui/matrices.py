@@ -12,9 +12,14 @@ FEW = 20  # drawings; fewer say too little for a colour
 
 
 def weights_matrix(matrix: Matrix, served: str) -> str:
-    """How the weights of each round read the held-out drawings of each round; "" while there are none."""
-    if not matrix.test_sets:
+    """How the weights of each round read the held-out drawings of each round; "" before there is a second round's weights."""
+    if not matrix.test_sets and len(matrix.weights) < 2:
         return ""
+    if not matrix.test_sets:
+        return (
+            '<p class="hw-empty">No fooling drawing is held out yet, so there is nothing to compare on. About a fifth are: '
+            "the digits an annotator draws in a round fall on one side together.</p>"
+        )
     sizes = [max((row[column]["n"] for row in matrix.cells), default=0) for column in range(len(matrix.test_sets))]
     head = "".join(
         f'<th scope="col">round {number}<small>n = {n}</small></th>'

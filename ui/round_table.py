@@ -95,7 +95,7 @@ def _verified(r: Round) -> str:
     if not r["vmer"]:
         return f"{NOTHING}<small>nobody judges</small>"
     pending = f"{r['pending']:,} pending"
-    if r["vmer"]["value"] is None:
+    if r["vmer"]["value"] is None or (r["pending"] and not r["verified"]):
         return f"{NOTHING}<small>{pending}</small>"
     return f"{percent(r['vmer']['value'])}<small>{interval(r['vmer'])}<br>{pending}</small>"
 

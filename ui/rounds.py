@@ -18,6 +18,7 @@ from ui.round_plots import further_plots, is_generated, main_plots
 from ui.round_table import headline, table
 
 MOST_OPEN = 2000  # attempts of the open round that are looked through whenever its counts move
+BLIND = "Drawings that others are still to judge are not counted here."
 LEFT_OUT = "The open round has too many drawings to go through while it is played; it joins here when it is closed."
 
 
@@ -72,7 +73,7 @@ class Overview:
                 "further": further_plots(rounds) if rounds else "",
                 "table": table(rounds, now) if rounds or now["tries"] else "",
                 "note": _clean_note(rounds),
-                "left-out": LEFT_OUT if now["attempts"] > MOST_OPEN else "",
+                "left-out": " ".join(_left_out(now)),
                 "invite": _invite(now) if not rounds else "",
             },
         }
@@ -115,6 +116,11 @@ class Overview:
                 self._told = self._game.rounds(), opened
                 self._counts = now, totals
             return self._told
+
+
+def _left_out(now: dict[str, Any]) -> list[str]:
+    """What the confusion table does not count, and why."""
+    return [LEFT_OUT] * (now["attempts"] > MOST_OPEN) + [BLIND] * (now["quorum"] > 0)
 
 
 def _has_drawings(r: dict[str, Any]) -> bool:

@@ -58,7 +58,7 @@ class Scores:
             self._seen.clear()
             self._newest.clear()
 
-    def standing(self, annotator: str) -> dict[str, Any]:
+    def score_of(self, annotator: str) -> dict[str, Any]:
         """For the page: points, rank among all who have any, and how many drawings wait for judges."""
         return vars(self._ledger.score(annotator)) | {"target": self._target()}
 

@@ -255,3 +255,20 @@ def test_who_drew_and_how_long_it_took_is_told(ledger, home, small_digits):
     figures = close(ledger, home, small_digits).figures
     assert (figures["annotators"], figures["seconds_until_fooled"], figures["seconds_until_fooled_n"]) == (3, 2.5, 3)
     assert (figures["confusion"][1][3], figures["confusion"][3][3]) == (3, 1)
+
+
+def test_going_back_ends_a_retraining_at_once(ledger, home, small_digits):
+    round0 = ledger.served().weights_id
+    add_fooling(ledger, 2)
+    close(ledger, home, small_digits)
+    add_fooling(ledger, 2)
+    steps = []
+
+    def meanwhile(stage, progress):
+        steps.append(stage)
+        if stage == "fine-tuning" and steps.count(stage) == 1:
+            roll_back(ledger, home.weights, round0)
+
+    with pytest.raises(Refused, match="closed meanwhile, by going back to earlier weights"):
+        close(ledger, home, small_digits, recipe=replace(SHORT, steps=500), report=meanwhile)
+    assert steps.count("fine-tuning") <= 25

@@ -46,7 +46,7 @@ def test_what_is_told_of_a_drawing_has_nothing_of_its_annotator(game):
         "label": 1,
         "prediction": 3,
         "share": 0.91,
-        "state": "pending",
+        "state": "counts",
         "judged_label": None,
         "round": 1,
         "weights_id": attempt.weights_id,

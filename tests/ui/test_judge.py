@@ -78,7 +78,7 @@ def test_a_reading_that_is_none_is_refused_and_nothing_is_recorded(game, reading
 
 @pytest.mark.parametrize("attempt_id", [None, 7, ["id"], "\ud800", "nonsense"])
 def test_an_id_of_no_drawing_is_refused_in_a_sentence(game, attempt_id):
-    with pytest.raises(Refused, match=r"/next_to_judge gave|there is no attempt 'nonsense'"):
+    with pytest.raises(Refused, match=r"/next_to_judge gave|there is no drawing 'nonsense'"):
         game.judge(attempt_id, 7, B)
 
 

@@ -78,7 +78,7 @@ def test_the_rank_counts_those_with_more_points(ledger, scores):
     for label, annotator, count in ((4, "a", 3), (2, "b", 2), (7, "c", 2), (9, "d", 1)):
         for attempt in add_attempts(ledger, count, label=label, annotator=annotator):
             scores.note(attempt)
-    ranks = {name: scores.standing(ledger.annotator(name)) for name in "abcde"}
+    ranks = {name: scores.score_of(ledger.annotator(name)) for name in "abcde"}
     assert [ranks[name]["rank"] for name in "abcde"] == [1, 2, 2, 4, None]
     assert ranks["a"]["players"] == 4
 
@@ -89,7 +89,7 @@ def test_targets_are_pairs_that_fooled_it_least_often(ledger, scores):
             if meant != seen and (meant, seen) != (4, 9):
                 for number in range(2):
                     fool(ledger, [[[10, 10], [20 + meant, 200 + seen + number]]], label=meant, prediction=seen)
-    targets = [scores.standing("me")["target"] for _ in range(200)]
+    targets = [scores.score_of("me")["target"] for _ in range(200)]
     assert {(t["label"], t["prediction"]) for t in targets} >= {(4, 9)}
     assert len({(t["label"], t["prediction"]) for t in targets}) > LEAST_TRIED  # ties fall as they may
     assert [(t["label"], t["prediction"]) for t in targets].count((4, 9)) > 5
