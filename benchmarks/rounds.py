@@ -46,7 +46,7 @@ def main(
             runs.append(
                 {"seed": seed, "start": start, "rounds": list(_play(app, digits, judges, rounds, threshold, seed))}
             )
-    _write(runs, threshold, out)
+        _write(runs, threshold, out)  # after each game: one that is broken off takes none with it
 
 
 def _play(
