@@ -177,7 +177,7 @@ def test_two_others_judge_a_drawing_blind_and_only_then_it_counts(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nonsense", 7], "there is no attempt 'nonsense'"),
+        (["nonsense", 7], "there is no drawing 'nonsense'"),
         (["nonsense", 12], "the reading is 12"),
         (["nonsense", "seven"], "the reading is 'seven'"),
         (["nonsense", None], "the reading is None"),
