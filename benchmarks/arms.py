@@ -113,6 +113,7 @@ def describe(results: Sequence[dict[str, Any]], rounds: int, threshold: int, see
         _round0_row(results[0]["weights"][0]),
     ]
     lines += [_row(ARMS[arm], games) for arm, games in by_arm.items() if games]
+    lines += ["", *_rounds_of(by_arm["product"])]
     lines += [
         "",
         "| gain on unseen writers, points | per 100 drawings kept | per 100 made | against fooling drawings, same seeds |",
@@ -128,6 +129,29 @@ def describe(results: Sequence[dict[str, Any]], rounds: int, threshold: int, see
         "",
     ]
     return "\n".join(lines)
+
+
+def _rounds_of(games: Sequence[dict[str, Any]]) -> list[str]:
+    """What Hoodwink does, round by round."""
+    lines = [
+        "| round | attempts | MER | promoted | clean accuracy after | unseen writers, natural | centred | tries to fool |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for number in range(len(games[0]["rounds"]) if games else 0):
+        played = [game["rounds"][number] for game in games]
+        after = [game["weights"][number + 1] for game in games]
+        cells = (
+            str(number + 1),
+            spread([r["made"] for r in played], 0),
+            f"{spread([100 * r['fooled'] / r['made'] for r in played], 1)} %",
+            f"{sum(r['promoted'] for r in played)} of {len(played)}",
+            f"{spread([100 * w['clean_accuracy'] for w in after], 2)} %",
+            f"{spread([100 * w['natural'] for w in after], 1)} %",
+            f"{spread([100 * w['centred'] for w in after], 1)} %",
+            spread([w["tries"] for w in after], 1),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def _round0_row(weights: dict[str, Any]) -> str:
