@@ -35,7 +35,7 @@ from retrain.rounds import read
 from retrain.settings import FineTuningRecipe
 
 CANDIDATES = {
-    "good": "made as the product makes it",
+    "good": "made as the product makes it, from the fooling drawings alone",
     "wrong labels": "every drawing learnt as another digit, by chance",
     "3 as 8": "every clean three learnt as an eight",
     "forgetful": "learnt from the drawings alone, no clean digits",

@@ -149,11 +149,11 @@ def close_round(
     insert(db, "rounds", row)
     for attempt_id in used:
         # A drawing withdrawn meanwhile is gone, and one that served before stays with the decision it served first.
-        added = db.execute(
+        db.execute(
             "INSERT OR IGNORE INTO uses SELECT attempt_id, ? FROM attempts WHERE attempt_id = ?",
             (current.number, attempt_id),
-        ).rowcount
-        if added:
+        )
+        if db.execute("SELECT 1 FROM standings WHERE attempt_id = ? AND ready = 1", (attempt_id,)).fetchone():
             standings.restand(db, attempt_id)
 
 

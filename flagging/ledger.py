@@ -204,6 +204,15 @@ class Ledger:
             ).fetchall()
         return list(map(_attempt, reversed(rows)))
 
+    def learnt_drawings(self) -> list[Attempt]:
+        """The training drawings a decision ever rested on, oldest first; those retracted or hidden since as well."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM {ATTEMPTS} JOIN uses u ON u.attempt_id = a.attempt_id "
+                "WHERE a.split = 'train' ORDER BY a.seq"
+            ).fetchall()
+        return list(map(_attempt, rows))
+
     def test_drawings(self) -> list[Attempt]:
         """Whatever must never be trained on, oldest first: the test split of all attempts, and what was ever frozen."""
         with self._database.reading() as db:

@@ -13,7 +13,7 @@ from flagging.attempts import Attempt
 from flagging.ledger import Ledger
 from model.bending import Bending, bend, random_amounts
 from model.clean_digits import Digits
-from model.likeness import features_of, near, near_pairs
+from model.likeness import features_of, near_pairs
 from model.network import Network
 from model.strokes import Drawing, check_strokes, rasterise
 
@@ -26,9 +26,10 @@ MOST_HARMLESS = 3000  # the newest: enough of what the model reads already
 class Mix:
     """The drawings, sorted.
 
-    train: fooling ones to learn from. harmless: attempts that did not fool, to learn from as well. held_out: test drawings of the open round. used: ids of all that were there, train and
-    test. near_duplicates: drawings left out because the other side of the split has one like it. over_share: left out
-    because their annotator has too many. largest_share: of one annotator in `train`.
+    train: fooling ones to learn from. harmless: attempts that did not fool, to learn from as well. held_out: test
+    drawings of the open round. used: ids of all these and of what was left out, train and test. near_duplicates: left
+    out because the other side of the split has one like it. over_share: left out because their annotator has too
+    many. largest_share: of one annotator in `train`.
     """
 
     train: list[Attempt]
@@ -37,7 +38,6 @@ class Mix:
     used: list[str]
     near_duplicates: int
     over_share: int
-    annotators: int
     largest_share: float
 
 
@@ -45,25 +45,18 @@ def mix(ledger: Ledger, round0: Network, round_number: int, max_share: float) ->
     """Sort what the ledger holds for the round that is being closed."""
     usable = list(ledger.attempts(usable_only=True))
     train, test = [[a for a in usable if a.split == split] for split in ("train", "test")]
-    # Not only usable ones: a test drawing that did not fool, or that waits for judges, is not trained on either.
-    guarded = ledger.test_drawings()
-    first_used, features = committed(ledger), Features(ledger, round0)
-    kept_train, kept_test = without_near_duplicates(train, guarded, first_used, features)
-    clear = {a.attempt_id for a in kept_test}
-    # Never at the cost of a test drawing: of these the copy always goes, whichever is older.
     harmless = ledger.harmless_attempts(MOST_HARMLESS)
-    alike = near(features.of(harmless), features.of(guarded)).tolist()
-    harmless = capped([a for a, copy in zip(harmless, alike, strict=True) if not copy], max_share)
-    fair = capped(kept_train, max_share)
+    clear = _clear(ledger, round0, [*train, *harmless])
+    kept = [a for a in train if a.attempt_id in clear]
+    fair = capped(kept, max_share)
     by_annotator = Counter(a.annotator for a in fair)
     return Mix(
         train=fair,
-        harmless=harmless,
+        harmless=capped([a for a in harmless if a.attempt_id in clear], max_share),
         held_out=[a for a in test if a.round == round_number and a.attempt_id in clear],
-        used=[a.attempt_id for a in usable],
-        near_duplicates=len(train) - len(kept_train) + sum(a.attempt_id not in clear for a in test),
-        over_share=len(kept_train) - len(fair),
-        annotators=len(by_annotator),
+        used=[a.attempt_id for a in [*usable, *harmless]],
+        near_duplicates=sum(a.attempt_id not in clear for a in [*usable, *harmless]),
+        over_share=len(kept) - len(fair),
         largest_share=max(by_annotator.values(), default=0) / max(len(fair), 1),
     )
 
@@ -71,9 +64,21 @@ def mix(ledger: Ledger, round0: Network, round_number: int, max_share: float) ->
 def held_out_of(ledger: Ledger, round0: Network, round_number: int) -> list[Attempt]:
     """The held-out fooling drawings of a round, without what is like a drawing that may be trained on."""
     usable = list(ledger.attempts(usable_only=True))
-    train = [a for a in usable if a.split == "train"]
-    test = [a for a in usable if a.split == "test" and a.round == round_number]
-    return without_near_duplicates(train, test, committed(ledger), Features(ledger, round0))[1]
+    clear = _clear(ledger, round0, [a for a in usable if a.split == "train"])
+    return [a for a in usable if a.split == "test" and a.round == round_number and a.attempt_id in clear]
+
+
+def _clear(ledger: Ledger, round0: Network, to_learn: Sequence[Attempt]) -> set[str]:
+    """Ids of what has no near-duplicate on the other side of the split, train and test.
+
+    Test drawings that did not fool or wait for judges guard their copies too; and what was ever learnt keeps its copies out
+    of the test sets, though it may have been retracted or hidden since.
+    """
+    train = {a.attempt_id: a for a in [*ledger.learnt_drawings(), *to_learn]}
+    sides = without_near_duplicates(
+        list(train.values()), ledger.test_drawings(), committed(ledger), Features(ledger, round0)
+    )
+    return {a.attempt_id for side in sides for a in side}
 
 
 class Features:

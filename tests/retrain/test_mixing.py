@@ -13,11 +13,12 @@ from model.served import ServedModel
 from model.weights import build_network, load_weights
 from retrain.fine_tuning import fine_tune
 from retrain.gate import GateSettings
-from retrain.mixing import as_digits, capped, mix
+from retrain.mixing import as_digits, capped, held_out_of, mix
 from retrain.rounds import close_round
 from retrain.settings import FineTuningRecipe, RoundSettings
 from tests.made import PLAIN, FakeAnswer, add_fooling
 
+ANY_HARM = GateSettings(max_drop=0.99, max_drop_round0=0.99, max_recall_drop=0.99)
 PLAIN_RECIPE = FineTuningRecipe(steps=2, clean_batch=20, drawings_batch=10, bent_drawings=0)
 
 
@@ -94,11 +95,28 @@ def test_a_frozen_test_drawing_that_is_hidden_still_guards_its_copies(home, ledg
 
 def test_attempts_that_did_not_fool_are_learnt_too_but_no_copy_of_a_test_drawing(home, ledger):
     (tester,), (learner,) = annotators_of(ledger, "test"), annotators_of(ledger, "train")
-    copy = draw(ledger, PLAIN[8], learner, prediction=1)
-    draw(ledger, jittered(PLAIN[8], 1), tester)
+    draw(ledger, PLAIN[8], tester)
+    copy = draw(ledger, jittered(PLAIN[8], 1), learner, prediction=1)
     other = draw(ledger, PLAIN[4], learner, prediction=1)
     mixed = mix(ledger, round0(home, ledger), 1, 1.0)
     assert [a.attempt_id for a in mixed.harmless] == [other.attempt_id] != [copy.attempt_id]
+
+
+@pytest.mark.parametrize("prediction", [1, 3], ids=["did not fool", "fooled"])
+@pytest.mark.parametrize("then", ["stays", "is hidden", "is retracted"])
+def test_nothing_like_a_drawing_that_was_learnt_becomes_a_test_drawing(home, ledger, small_digits, prediction, then):
+    (learner,) = annotators_of(ledger, "train")
+    learnt = draw(ledger, PLAIN[8], learner, prediction=prediction)
+    draw(ledger, PLAIN[4], learner)
+    close_round(ledger, home.weights, lambda: small_digits, RoundSettings(gate=ANY_HARM), PLAIN_RECIPE, lambda *_: None)
+    if then == "is hidden":
+        ledger.hide(learnt.attempt_id)
+    if then == "is retracted":
+        ledger.retract(learnt.attempt_id, learnt.annotator)
+    (tester,) = annotators_of(ledger, "test")
+    draw(ledger, jittered(PLAIN[8], 1), tester)
+    assert mix(ledger, round0(home, ledger), 2, 1.0).held_out == []
+    assert held_out_of(ledger, round0(home, ledger), 2) == []
 
 
 def test_a_passer_by_caps_nobody(ledger):
@@ -147,7 +165,7 @@ def test_over_the_whole_pipeline_nothing_like_a_test_drawing_is_ever_trained_on(
         return fine_tune(parent, first, clean, fooling, harmless, recipe, seed, report)
 
     monkeypatch.setattr("retrain.rounds.fine_tune", spy)
-    settings = RoundSettings(gate=GateSettings(max_drop=0.99, max_drop_round0=0.99, max_recall_drop=0.99))
+    settings = RoundSettings(gate=ANY_HARM)
     rng = random.Random(3)
     pool = iter(rng.sample([d for d in pen_digits if d.writer <= 24], 700))
     seen = []
