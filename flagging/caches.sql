@@ -5,8 +5,14 @@
 CREATE TABLE judging_rule (quorum INTEGER NOT NULL, judged_with INTEGER NOT NULL) STRICT;
 INSERT INTO judging_rule VALUES (0, 0);
 
+CREATE TABLE uses (
+    attempt_id  TEXT PRIMARY KEY,
+    round       INTEGER NOT NULL  -- whose decision was the first to rest on it
+) STRICT;
+CREATE INDEX uses_by_round ON uses (round);
+
 CREATE TABLE standings (
-    attempt_id    TEXT PRIMARY KEY REFERENCES attempts (attempt_id),
+    attempt_id    TEXT PRIMARY KEY,
     seq           INTEGER NOT NULL,
     round         INTEGER NOT NULL,
     annotator     TEXT NOT NULL,

@@ -8,15 +8,26 @@ from pathlib import Path
 
 from flagging import standings
 
-ROWS, CACHES = (Path(__file__).with_name(name) for name in ("schema.sql", "caches.sql"))
-SCHEMA_VERSION = 2
-# What decisions had used was kept as a number of the newest attempt in version 1, and judging was not there.
-FROM_VERSION_1 = """
-INSERT INTO uses SELECT attempt_id, (SELECT min(number) FROM rounds WHERE used_seq >= seq)
-    FROM attempts WHERE model_wrong = 1 AND seq <= (SELECT max(used_seq) FROM rounds);
-ALTER TABLE rounds DROP COLUMN used_seq;
-DROP TABLE round_counts;
-DROP INDEX attempts_by_use;
+ROWS, CACHES, HUB = (Path(__file__).with_name(name) for name in ("schema.sql", "caches.sql", "hub.sql"))
+SCHEMA_VERSION = 3
+# Older versions' tables are made anew. Version 1 kept what decisions had used as the number of the newest
+# attempt and had no judging; version 2 let rows refer to rows, which what comes from the Hub in any order cannot.
+_USED = {
+    1: "SELECT attempt_id FROM attempts WHERE model_wrong = 1 AND seq <= old.used_seq "
+    "AND seq > coalesce((SELECT max(used_seq) FROM old_rounds WHERE number < old.number), 0)",
+    2: "SELECT attempt_id FROM old_uses WHERE round = old.number",
+}
+_COPIED = """
+INSERT INTO attempts SELECT * FROM old_attempts;
+INSERT INTO retractions SELECT * FROM old_retractions;
+INSERT INTO rounds SELECT number, decision, reason, weights_id, promotion, figures, test_set,
+    (SELECT json_group_array(attempt_id) FROM ({used})), closed_at FROM old_rounds old;
+"""
+_COPIED_FROM_2 = """
+INSERT INTO votes SELECT attempt_id, annotator, reading, created_at FROM old_votes;
+INSERT INTO hidings SELECT lower(hex(randomblob(16))), attempt_id, hidden, created_at FROM old_hidings;
+INSERT INTO likenesses SELECT * FROM old_likenesses;
+UPDATE judging_rule SET (quorum, judged_with) = (SELECT quorum, judged_with FROM old_judging_rule);
 """
 BUSY_SECONDS = 15.0
 
@@ -90,7 +101,6 @@ class Database:
             db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA foreign_keys = ON")
             db.execute("PRAGMA secure_delete = ON")  # what is withdrawn is overwritten, not only unlinked
             self._local.db = db
         return db
@@ -104,10 +114,7 @@ class Database:
                     f"{SCHEMA_VERSION}); update Hoodwink"
                 )
             if version < SCHEMA_VERSION:
-                migration = FROM_VERSION_1 if version == 1 else ""
-                for statement in (ROWS.read_text() + migration + CACHES.read_text()).split(";\n"):
-                    db.execute(statement)
-                standings.recount(db)
+                _bring_up_to_date(db, version)
                 db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
@@ -118,3 +125,30 @@ class Database:
             raise LedgerUnavailable(
                 f"the ledger {self._path.name} could not be used ({error}); nothing was saved, try again in a moment"
             ) from error
+
+
+def _bring_up_to_date(db: sqlite3.Connection, version: int) -> None:
+    """Make the tables; those of an older version keep their rows."""
+    old: list[str] = []
+    if version:
+        found = db.execute(
+            "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type"
+        ).fetchall()
+        for kind, name in found:
+            if kind == "index":
+                db.execute(f"DROP INDEX {name}")
+            elif name not in ("tries", "promotions"):
+                db.execute(f"ALTER TABLE {name} RENAME TO old_{name}")
+                old.append(f"old_{name}")
+    _run(db, ROWS.read_text() + CACHES.read_text() + HUB.read_text())
+    if version:
+        _run(db, _COPIED.format(used=_USED[version]) + (_COPIED_FROM_2 if version == 2 else ""))
+        for name in old:
+            db.execute(f"DROP TABLE {name}")
+    standings.recount(db)
+
+
+def _run(db: sqlite3.Connection, script: str) -> None:
+    """Statement by statement: executescript would end the transaction."""
+    for statement in script.split(";\n"):
+        db.execute(statement)

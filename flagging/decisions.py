@@ -130,12 +130,18 @@ def close_round(
     Raises Refused if another decision was made since `began` was read.
     """
     current = open_round(db)
-    if (current.number, current.promotion) != (began.number, began.promotion):
+    if (current.number, current.promotion, current.weights_id) != (began.number, began.promotion, began.weights_id):
         raise Refused(f"round {began.number} was closed by somebody else meanwhile; this decision was not recorded")
     promotion = current.promotion
     if decision != "refused":
         promotion += 1
         db.execute("INSERT INTO promotions VALUES (?, ?, ?, ?)", (promotion, weights_id, decision, now))
+    # A drawing withdrawn meanwhile is gone, and one that served before stays with the decision it served first.
+    fresh = db.execute(
+        "SELECT a.attempt_id FROM json_each(?) JOIN attempts a ON a.attempt_id = value "
+        "WHERE NOT EXISTS (SELECT 1 FROM uses u WHERE u.attempt_id = a.attempt_id) ORDER BY a.seq",
+        (json.dumps(list(used)),),
+    ).fetchall()
     row = {
         "number": current.number,
         "decision": decision,
@@ -144,16 +150,41 @@ def close_round(
         "promotion": promotion,
         "figures": json.dumps(figures),
         "test_set": json.dumps(list(test_set)),
+        "used": json.dumps([attempt_id for (attempt_id,) in fresh]),
         "closed_at": now,
     }
     insert(db, "rounds", row)
-    for attempt_id in used:
-        # A drawing withdrawn meanwhile is gone, and one that served before stays with the decision it served first.
+    use(db, current.number)
+
+
+def use(db: Connection, number: int) -> None:
+    """Take in which drawings the decision of a round was the first to rest on."""
+    used = db.execute("SELECT value FROM rounds, json_each(rounds.used) WHERE number = ?", (number,)).fetchall()
+    for (attempt_id,) in used:
         db.execute(
-            "INSERT OR IGNORE INTO uses SELECT attempt_id, ? FROM attempts WHERE attempt_id = ?",
-            (current.number, attempt_id),
+            "INSERT INTO uses VALUES (?, ?) ON CONFLICT DO UPDATE SET round = min(round, excluded.round)",
+            (attempt_id, number),
         )
         if db.execute("SELECT 1 FROM standings WHERE attempt_id = ? AND ready = 1", (attempt_id,)).fetchone():
+            standings.restand(db, attempt_id)
+
+
+def give_up(db: Connection, number: int) -> None:
+    """Undo the decisions from this round on: another process closed it first, and had it on the Hub first.
+
+    Their drawings are ready again, unless the other's decision rests on them too.
+    """
+    kept = "SELECT count(*) FROM rounds WHERE number < ? AND decision <> 'refused'"  # promotions have no gaps
+    last = db.execute(kept, (number,)).fetchone()[0]
+    db.execute(
+        "DELETE FROM promotions WHERE number > ? AND CAST(number AS TEXT) IN "
+        "(SELECT id FROM unpublished WHERE kind = 'promotions')",
+        (last,),
+    )
+    freed = db.execute("DELETE FROM uses WHERE round >= ? RETURNING attempt_id", (number,)).fetchall()
+    db.execute("DELETE FROM rounds WHERE number >= ?", (number,))
+    for (attempt_id,) in freed:
+        if db.execute("SELECT 1 FROM attempts WHERE attempt_id = ?", (attempt_id,)).fetchone():
             standings.restand(db, attempt_id)
 
 

@@ -7,18 +7,19 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
 from PIL import Image
 
-from flagging import decisions, standings
+from flagging import decisions, standings, withdrawals
 from flagging.attempts import Answer, Attempt, Refused, Split, checked_label
 from flagging.database import Database
 from flagging.decisions import ClosedRound, DecisionKind, OpenRound, Promotion, RoundCounts
 from flagging.judging import checked_reading
+from flagging.outbox import Outbox
 
 TEST_SHARE = 0.2
 
@@ -58,27 +59,38 @@ class Ledger:
         """Close this thread's connection."""
         self._database.close()
 
+    def outbox(self) -> Outbox:
+        """What of this ledger is not on the Hub yet."""
+        return Outbox(self._database)
+
     # -- annotators -----------------------------------------------------------------------------------
 
     def annotator(self, token: str) -> str:
         """The name an annotator goes by in every row: a keyed hash of the token their browser keeps."""
         return self._keyed(f"annotator:{token}").hex()[:24]
 
-    def withdraw(self, annotator: str) -> int:
-        """Really delete everything an annotator ever drew, their tries too; how many attempts that were.
+    def withdraw(self, annotator: str, attempt_ids: Sequence[str] | None = None) -> int:
+        """Really delete what an annotator drew, their tries too; how many attempts that were.
 
-        Votes others gave on these drawings go with them; votes this annotator gave on others' stay.
+        attempt_ids: only these attempts, with the tries they came from; None: everything. Votes others gave on these
+        drawings go with them; votes this annotator gave on others' stay. Raises Refused if one of them is not theirs.
         """
         with self._database.writing() as db:
-            mine = [row[0] for row in db.execute("SELECT attempt_id FROM attempts WHERE annotator = ?", (annotator,))]
-            standings.drop_tries(db, annotator)
-            for attempt_id in mine:
-                standings.drop(db, attempt_id)
-                for table in ("retractions", "votes", "hidings", "uses", "likenesses", "attempts"):
-                    db.execute(f"DELETE FROM {table} WHERE attempt_id = ?", (attempt_id,))
-            db.execute("DELETE FROM tries WHERE annotator = ?", (annotator,))
+            theirs = dict(
+                db.execute("SELECT attempt_id, try_id FROM attempts WHERE annotator = ?", (annotator,)).fetchall()
+            )
+            strange = set(attempt_ids or ()) - set(theirs)
+            if strange:
+                raise Refused(f"drawing {min(strange)[:60]!r} is not this annotator's, or was withdrawn already")
+            if attempt_ids is not None:
+                theirs = {attempt_id: theirs[attempt_id] for attempt_id in attempt_ids}
+                tries = list(theirs.values())
+            else:
+                mine = db.execute("SELECT try_id FROM tries WHERE annotator = ?", (annotator,)).fetchall()
+                tries = [try_id for (try_id,) in mine]
+            withdrawals.withdraw(db, [*theirs, *tries], self._now())
         self._database.forget()
-        return len(mine)
+        return len(theirs)
 
     def _split(self, annotator: str, label: int, round_number: int) -> Split:
         """Fixed at birth; one hand's variants of a digit in a round fall on one side."""
@@ -313,7 +325,8 @@ class Ledger:
             if mine and mine[0] != read:
                 raise Refused("you judged this drawing already; nobody judges twice")
             if not mine:
-                vote = {"attempt_id": attempt_id, "annotator": annotator, "reading": read, "created_at": self._now()}
+                now = self._now_after(db, "votes", attempt_id)
+                vote = {"attempt_id": attempt_id, "annotator": annotator, "reading": read, "created_at": now}
                 decisions.insert(db, "votes", vote)
                 standings.restand(db, attempt_id)
             return _find(db, attempt_id)
@@ -326,7 +339,12 @@ class Ledger:
         """A maintainer's mark: a hidden drawing counts nowhere and is shown nowhere. It can be taken off again."""
         with self._database.writing() as db:
             attempt = _find(db, attempt_id)
-            row = {"attempt_id": attempt_id, "hidden": int(hidden), "created_at": self._now()}
+            row = {
+                "hiding_id": str(uuid.uuid4()),
+                "attempt_id": attempt_id,
+                "hidden": int(hidden),
+                "created_at": self._now_after(db, "hidings", attempt_id),
+            }
             decisions.insert(db, "hidings", row)
             standings.restand(db, attempt_id)
         return attempt
@@ -466,7 +484,17 @@ class Ledger:
             standings.recount(db)
 
     def _now(self) -> str:
-        return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
+        return _written(self._clock())
+
+    def _now_after(self, db: Connection, table: str, attempt_id: str) -> str:
+        """Now, or later: what is said of a drawing counts in the order of its times, also if the clock went back."""
+        last = db.execute(f"SELECT max(created_at) FROM {table} WHERE attempt_id = ?", (attempt_id,)).fetchone()[0]
+        after = last and _written(datetime.fromisoformat(last) + timedelta(milliseconds=1))
+        return max(self._now(), after or "")
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _recorded_before(earlier: Attempt, strokes: str, label: int, annotator: str) -> Attempt:

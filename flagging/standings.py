@@ -14,11 +14,12 @@ COUNTED = ("attempt", "fooling", "verified", "pending", "usable", "ready")
 _ROWS = """
 SELECT a.attempt_id, a.seq, a.round, a.annotator, a.label, a.prediction, a.model_wrong,
     EXISTS (SELECT 1 FROM retractions r WHERE r.attempt_id = a.attempt_id)
-    OR coalesce((SELECT h.hidden FROM hidings h WHERE h.attempt_id = a.attempt_id ORDER BY h.seq DESC LIMIT 1), 0),
+    OR coalesce((SELECT h.hidden FROM hidings h WHERE h.attempt_id = a.attempt_id
+        ORDER BY h.created_at DESC, h.hiding_id DESC LIMIT 1), 0),
     EXISTS (SELECT 1 FROM uses u WHERE u.attempt_id = a.attempt_id),
     EXISTS (SELECT 1 FROM likenesses l WHERE l.attempt_id = a.attempt_id AND l.is_new = 1)
 FROM attempts a"""
-# The round of every try; one that was submitted a round after it was begun is a try of both, see Ledger.record_attempt.
+# The rounds a try counts in: one that was submitted a round after it was begun is a try of both.
 _TRIES = (
     "SELECT t.round FROM tries t {mine} UNION ALL "
     "SELECT a.round FROM tries t JOIN attempts a ON a.try_id = t.try_id AND a.round <> t.round {mine}"
@@ -43,6 +44,7 @@ def restand(db: Connection, attempt_id: str) -> None:
     standing = _standing(db, row, *_rule(db))
     db.execute(_STAND, tuple(standing.values()))
     _add(db, standing, +1)
+    touch(db, standing["round"])
 
 
 def drop(db: Connection, attempt_id: str) -> None:
@@ -51,23 +53,33 @@ def drop(db: Connection, attempt_id: str) -> None:
     before = db.execute(f"SELECT {', '.join(columns)} FROM standings WHERE attempt_id = ?", (attempt_id,)).fetchone()
     if before:
         _add(db, dict(zip(columns, before, strict=True)), -1)
+        touch(db, before[0])
         db.execute("DELETE FROM standings WHERE attempt_id = ?", (attempt_id,))
 
 
-def drop_tries(db: Connection, annotator: str) -> None:
-    """Take an annotator's tries out of the totals; before their rows are deleted."""
-    rows = db.execute(
-        f"SELECT round, count(*) FROM ({_TRIES.format(mine='WHERE t.annotator = :me')}) GROUP BY round",
-        {"me": annotator},
+def count_try(db: Connection, try_id: str, sign: int) -> None:
+    """Add a try to the totals, or take it out of them; around whatever changes it or its attempt."""
+    for number in db.execute(_TRIES.format(mine="WHERE t.try_id = :try_id"), {"try_id": try_id}).fetchall():
+        count(db, number[0], tries=sign)
+
+
+def touch(db: Connection, number: int) -> None:
+    """What the dataset people load says of this round is to be written anew."""
+    db.execute(
+        "INSERT INTO stale_rounds VALUES (?, 1) ON CONFLICT (round) DO UPDATE SET touched = touched + 1", (number,)
     )
-    for number, tries in rows.fetchall():
-        count(db, number, tries=-tries)
+
+
+def touch_all(db: Connection) -> None:
+    for (number,) in db.execute("SELECT number FROM rounds UNION SELECT DISTINCT round FROM standings").fetchall():
+        touch(db, number)
 
 
 def recount(db: Connection) -> None:
     """Rebuild all of it from the rows."""
-    for table in ("standings", "round_counts", "scores", "pair_counts"):
+    for table in ("uses", "standings", "round_counts", "scores", "pair_counts"):
         db.execute(f"DELETE FROM {table}")
+    db.execute("INSERT INTO uses SELECT value, min(number) FROM rounds, json_each(rounds.used) GROUP BY value")
     db.execute(
         f"INSERT INTO round_counts (round, tries) SELECT round, count(*) FROM ({_TRIES.format(mine='')}) GROUP BY round"
     )
@@ -84,6 +96,7 @@ def recount(db: Connection) -> None:
         "INSERT INTO pair_counts SELECT label, prediction, sum(fooling) FROM standings GROUP BY label, prediction "
         "HAVING sum(fooling) > 0"
     )
+    touch_all(db)
 
 
 def count(db: Connection, number: int, **by: int) -> None:
@@ -101,7 +114,9 @@ def _standing(db: Connection, row: tuple[Any, ...], quorum: int, judged_with: in
     attempt_id, seq, number, annotator, label, prediction, wrong, gone, used, is_new = row
     judged = None
     if wrong:
-        votes = db.execute("SELECT reading FROM votes WHERE attempt_id = ? ORDER BY seq", (attempt_id,))
+        votes = db.execute(
+            "SELECT reading FROM votes WHERE attempt_id = ? ORDER BY created_at, annotator", (attempt_id,)
+        )
         judged = judge(label, prediction, [reading for (reading,) in votes], judged_with)
     here = not gone
     usable = bool(judged and here and (quorum == 0 or judged.is_fooling))

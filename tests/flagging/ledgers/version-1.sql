@@ -1,0 +1,75 @@
+BEGIN TRANSACTION;
+CREATE TABLE attempts (
+    seq             INTEGER PRIMARY KEY AUTOINCREMENT,
+    attempt_id      TEXT NOT NULL UNIQUE,
+    try_id          TEXT NOT NULL UNIQUE REFERENCES tries,  -- a try is submitted at most once
+    strokes         TEXT NOT NULL,
+    image           BLOB NOT NULL,
+    label           INTEGER NOT NULL CHECK (label BETWEEN 0 AND 9),
+    prediction      INTEGER NOT NULL CHECK (prediction BETWEEN 0 AND 9),
+    probabilities   TEXT NOT NULL,
+    model_wrong     INTEGER NOT NULL CHECK (model_wrong = (prediction <> label)),
+    promotion       INTEGER NOT NULL,
+    weights_id      TEXT NOT NULL,
+    round           INTEGER NOT NULL,
+    annotator       TEXT NOT NULL,
+    split           TEXT NOT NULL CHECK (split IN ('train', 'test')),
+    raster_version  INTEGER NOT NULL,
+    created_at      TEXT NOT NULL
+) STRICT;
+INSERT INTO "attempts" VALUES(1,'6d1aa74b-ba71-4215-81ff-46cbf0d8c041','try-ann-0','[[[140,60],[140,220]]]',X'89504E470D0A1A0A0000000D494844520000001C0000001C0800000000576680480000003249444154789C6360186820278747EEEF5F145926648E281393284E4974302A391825599039AFFF31BCC6AD145F32A1130000CF7D05D501334EB70000000049454E44AE426082',1,3,'[0.01, 0.01, 0.01, 0.91, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01]',1,0,'0123456789abcdef',1,'64ef34ba8a76890d3dc94f18','train',1,'2026-11-21T15:42:37.370+00:00');
+INSERT INTO "attempts" VALUES(2,'46a38af6-3cda-4ac6-b37d-ba6ae4279a2e','try-ann-1','[[[140,60],[140,220]]]',X'89504E470D0A1A0A0000000D494844520000001C0000001C0800000000576680480000003249444154789C6360186820278747EEEF5F145926648E281393284E4974302A391825599039AFFF31BCC6AD145F32A1130000CF7D05D501334EB70000000049454E44AE426082',1,3,'[0.01, 0.01, 0.01, 0.91, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01]',1,0,'0123456789abcdef',1,'64ef34ba8a76890d3dc94f18','train',1,'2026-11-21T15:42:37.371+00:00');
+INSERT INTO "attempts" VALUES(3,'05a9b0ca-2b5d-48db-98ad-6db20f5d4fe4','try-ann-2','[[[140,60],[140,220]]]',X'89504E470D0A1A0A0000000D494844520000001C0000001C0800000000576680480000003249444154789C6360186820278747EEEF5F145926648E281393284E4974302A391825599039AFFF31BCC6AD145F32A1130000CF7D05D501334EB70000000049454E44AE426082',1,3,'[0.01, 0.01, 0.01, 0.91, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01]',1,0,'0123456789abcdef',1,'64ef34ba8a76890d3dc94f18','train',1,'2026-11-21T15:42:37.372+00:00');
+INSERT INTO "attempts" VALUES(4,'6c9d6a4c-82cc-4ebb-ad50-2340bacfbe01','try-ann-3','[[[140,60],[140,220]]]',X'89504E470D0A1A0A0000000D494844520000001C0000001C0800000000576680480000003249444154789C6360186820278747EEEF5F145926648E281393284E4974302A391825599039AFFF31BCC6AD145F32A1130000CF7D05D501334EB70000000049454E44AE426082',1,3,'[0.01, 0.01, 0.01, 0.91, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01]',1,1,'feedfeedfeedfeed',2,'64ef34ba8a76890d3dc94f18','test',1,'2026-11-21T15:42:37.374+00:00');
+INSERT INTO "attempts" VALUES(5,'ef3f32bf-8738-4393-932b-9763792b0682','try-ann-4','[[[140,60],[140,220]]]',X'89504E470D0A1A0A0000000D494844520000001C0000001C0800000000576680480000003249444154789C6360186820278747EEEF5F145926648E281393284E4974302A391825599039AFFF31BCC6AD145F32A1130000CF7D05D501334EB70000000049454E44AE426082',1,3,'[0.01, 0.01, 0.01, 0.91, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01]',1,1,'feedfeedfeedfeed',2,'64ef34ba8a76890d3dc94f18','test',1,'2026-11-21T15:42:37.374+00:00');
+CREATE TABLE promotions (
+    number      INTEGER PRIMARY KEY,
+    weights_id  TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    created_at  TEXT NOT NULL
+) STRICT;
+INSERT INTO "promotions" VALUES(0,'0123456789abcdef','round-0 weights','2026-11-21T15:42:37.363+00:00');
+INSERT INTO "promotions" VALUES(1,'feedfeedfeedfeed','promoted','2026-11-21T15:42:37.373+00:00');
+CREATE TABLE retractions (
+    attempt_id  TEXT PRIMARY KEY REFERENCES attempts (attempt_id),
+    created_at  TEXT NOT NULL
+) STRICT;
+INSERT INTO "retractions" VALUES('6c9d6a4c-82cc-4ebb-ad50-2340bacfbe01','2026-11-21T15:42:37.375+00:00');
+CREATE TABLE round_counts (
+    round     INTEGER PRIMARY KEY,
+    tries     INTEGER NOT NULL DEFAULT 0,
+    attempts  INTEGER NOT NULL DEFAULT 0,
+    fooling   INTEGER NOT NULL DEFAULT 0,
+    unused    INTEGER NOT NULL DEFAULT 0  -- fooling attempts the last decision had not used
+) STRICT;
+INSERT INTO "round_counts" VALUES(1,3,3,3,0);
+INSERT INTO "round_counts" VALUES(2,2,1,1,1);
+CREATE TABLE rounds (
+    number        INTEGER PRIMARY KEY,
+    decision      TEXT NOT NULL CHECK (decision IN ('promoted', 'refused', 'rolled back')),
+    reason        TEXT NOT NULL,
+    weights_id    TEXT NOT NULL,     -- the candidate, or the weights rolled back to
+    promotion     INTEGER NOT NULL,  -- serving from this decision on
+    used_seq      INTEGER NOT NULL,  -- newest attempt the ledger held when this decision's training began
+    figures       TEXT NOT NULL,     -- JSON: scores before and after, counts, seconds
+    test_set      TEXT NOT NULL,     -- JSON: attempt ids of the round's held-out fooling drawings, frozen
+    closed_at     TEXT NOT NULL
+) STRICT;
+INSERT INTO "rounds" VALUES(1,'promoted','for the test','feedfeedfeedfeed',1,3,'{}','[]','2026-11-21T15:42:37.373+00:00');
+CREATE TABLE tries (
+    try_id      TEXT PRIMARY KEY,
+    annotator   TEXT NOT NULL,
+    promotion   INTEGER NOT NULL,  -- that answered first
+    round       INTEGER NOT NULL,
+    created_at  TEXT NOT NULL
+) STRICT;
+INSERT INTO "tries" VALUES('try-ann-0','64ef34ba8a76890d3dc94f18',0,1,'2026-11-21T15:42:37.370+00:00');
+INSERT INTO "tries" VALUES('try-ann-1','64ef34ba8a76890d3dc94f18',0,1,'2026-11-21T15:42:37.371+00:00');
+INSERT INTO "tries" VALUES('try-ann-2','64ef34ba8a76890d3dc94f18',0,1,'2026-11-21T15:42:37.372+00:00');
+INSERT INTO "tries" VALUES('try-ann-3','64ef34ba8a76890d3dc94f18',1,2,'2026-11-21T15:42:37.374+00:00');
+INSERT INTO "tries" VALUES('try-ann-4','64ef34ba8a76890d3dc94f18',1,2,'2026-11-21T15:42:37.374+00:00');
+CREATE INDEX attempts_by_use ON attempts (model_wrong, split, round);
+CREATE INDEX attempts_by_annotator ON attempts (annotator);
+CREATE INDEX tries_by_annotator ON tries (annotator);
+COMMIT;
+PRAGMA user_version = 1;
