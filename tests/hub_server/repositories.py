@@ -169,9 +169,9 @@ class Repository:
             date=now,
             author=author,
             files=files,
-            added=tuple(path for path in fresh if path not in known),
-            overwritten=tuple(path for path in fresh if path in known),
-            deleted=tuple(path for path in known if path not in files),
+            added=tuple(path for path in sorted(fresh) if path not in known),
+            overwritten=tuple(path for path in sorted(fresh) if path in known),
+            deleted=tuple(path for path in sorted(known) if path not in files),
             size=sum(entry.size for entry in fresh.values()),
         )
         self.commits[commit.id] = commit

@@ -189,7 +189,7 @@ class HubServer(Hub):
     def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
         super().__init__(clock)
         self._server = _Server(self)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="hub", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), name="hub", daemon=True)
         self._homes: list[str] = []
         self._environment: dict[str, str] | None = None
         self.port = int(self._server.server_address[1])
