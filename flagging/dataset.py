@@ -1,13 +1,16 @@
 """The dataset people load, made from the ledger."""
 
+import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from datasets import ClassLabel, Dataset, Features, Image, List, Value
 
 from flagging.attempts import Attempt, Refused
+from flagging.cards import DEFAULT, SHOWN, SPLITS, Counts, dataset_card
 from flagging.ledger import Ledger
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -31,13 +34,37 @@ FEATURES = Features(
         "created_at": Value("string"),
     }
 )
-CONFIGS: dict[str, Callable[[Attempt], bool]] = {  # the first is the default
-    "fooling": lambda attempt: attempt.model_wrong and attempt.state != "rejected",
+CONFIGS: dict[str, Callable[[Attempt], bool]] = {
+    DEFAULT: lambda attempt: attempt.model_wrong and attempt.state != "rejected",
     "verified": lambda attempt: attempt.state in ("verified", "corrected"),
     "all": lambda _: True,
 }
-DEFAULT = next(iter(CONFIGS))
-SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class RoundFiles:
+    """The dataset's files of one round, by path; None: there is no such drawing, and no such file."""
+
+    files: dict[str, bytes | None]
+    counts: Counts
+
+
+def round_files(number: int, attempts: Iterable[Attempt]) -> RoundFiles:
+    """The same bytes from the same attempts, in whatever order they came."""
+    ordered = sorted(attempts, key=lambda attempt: (attempt.created_at, attempt.attempt_id))
+    files: dict[str, bytes | None] = {}
+    splits: dict[str, dict[str, int]] = {config: dict.fromkeys(SPLITS, 0) for config in CONFIGS}
+    for config, belongs in CONFIGS.items():
+        for split in SPLITS:
+            chosen = [a for a in ordered if a.split == split and belongs(a)]
+            splits[config][split] = len(chosen)
+            files[f"{config}/{split}-round-{number:05d}.parquet"] = _parquet(chosen) if chosen else None
+    digits: dict[str, dict[str, int]] = {}
+    for attempt in ordered:
+        if attempt.state:
+            of_digit = digits.setdefault(str(attempt.label), {})
+            of_digit[attempt.state] = of_digit.get(attempt.state, 0) + 1
+    return RoundFiles(files, Counts(splits, digits))
 
 
 @dataclass(frozen=True)
@@ -49,12 +76,12 @@ class Exported:
 
 
 def export(ledger: Ledger, folder: Path) -> Exported:
-    """Write the dataset as Parquet, one file per config, split and round, with a card; then
-    `datasets.load_dataset(folder)` gives the fooling drawings and `load_dataset(folder, "all")` every attempt.
+    """Write the dataset as it is on the Hub, the open round's drawings too: Parquet, one file per config, split and round,
+    with a card; then `datasets.load_dataset(folder)` gives the fooling drawings and `load_dataset(folder, "all")` every attempt.
 
-    Config `verified` has those that other annotators confirmed. A split without a drawing is left out, and so is a
-    config while it has none: `datasets` cannot load them. Hidden and retracted drawings are in none. The folder is
-    replaced as a whole. Raises Refused if there is no drawing at all, or the folder holds anything that is not an earlier export.
+    A split without a drawing is left out, and so is a config while it has none: `datasets` cannot load them. Hidden and
+    retracted drawings are in none. The folder is replaced as a whole. Raises Refused if there is no drawing at all, or the
+    folder holds anything that is not an earlier export.
     """
     marker = ".hoodwink-export"
     folder = folder.resolve()
@@ -62,68 +89,39 @@ def export(ledger: Ledger, folder: Path) -> Exported:
         raise Refused(f"{folder} is a file; name a folder")
     if folder.exists() and any(folder.iterdir()) and not (folder / marker).exists():
         raise Refused(f"{folder} holds other files; name an empty folder or one made by an earlier export")
-    attempts = list(ledger.attempts())
-    if not attempts:
+    if not ledger.totals().attempts:
         raise Refused("there are no drawings yet; submit one before exporting")
     beside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     (beside / marker).touch()
-    rounds = range(1, ledger.open_round().number + 1)
-    rows: dict[str, dict[str, int]] = {}
-    for config, belongs in CONFIGS.items():
-        for split in SPLITS:
-            chosen = [a for a in attempts if a.split == split and belongs(a)]
-            rows.setdefault(config, {})[split] = len(chosen)
-            for number in rounds:
-                of_round = [a for a in chosen if a.round == number]
-                if of_round:
-                    _write(of_round, beside / config / f"{split}-round-{number:05d}.parquet")
-    (beside / "README.md").write_text(_card(rows, ledger), encoding="utf-8")
+    counts = Counts({config: dict.fromkeys(SPLITS, 0) for config in CONFIGS}, {})
+    for number in range(1, ledger.open_round().number + 1):
+        of_round = round_files(number, ledger.drawn_in_round(number))
+        counts += of_round.counts
+        for path, content in of_round.files.items():
+            if content is not None:
+                (beside / path).parent.mkdir(exist_ok=True)
+                (beside / path).write_bytes(content)
+    (beside / "README.md").write_text(
+        dataset_card(counts, ledger.closed_rounds(newest=SHOWN), folder.name), encoding="utf-8"
+    )
     if folder.exists():
         shutil.rmtree(folder)
     beside.rename(folder)
-    return Exported(folder, rows)
+    return Exported(folder, counts.splits)
 
 
-def _write(attempts: list[Attempt], path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    rows = [vars(attempt) | {"image": {"bytes": attempt.image, "path": None}} for attempt in attempts]
-    columns = {name: [row[name] for row in rows] for name in FEATURES}
-    Dataset.from_dict(columns, features=FEATURES).to_parquet(path)
+def _parquet(attempts: list[Attempt]) -> bytes:
+    rows = [
+        vars(a) | {"image": {"bytes": a.image, "path": None}, "created_at": _to_the_hour(a.created_at)}
+        for a in attempts
+    ]
+    buffer = io.BytesIO()
+    Dataset.from_dict({name: [row[name] for row in rows] for name in FEATURES}, features=FEATURES).to_parquet(buffer)
+    return buffer.getvalue()
 
 
-def _card(rows: dict[str, dict[str, int]], ledger: Ledger) -> str:
-    configs = "".join(
-        f"- config_name: {config}\n"
-        + ("  default: true\n" if config == DEFAULT else "")
-        + "  data_files:\n"
-        + "".join(
-            f"  - split: {split}\n    path: {config}/{split}-*.parquet\n" for split in SPLITS if rows[config][split]
-        )
-        for config in CONFIGS
-        if any(rows[config].values())
-    )
-    counts = "".join(f"| {config} | {rows[config]['train']} | {rows[config]['test']} |\n" for config in CONFIGS)
-    return f"""---
-license: cc0-1.0
-task_categories: [image-classification]
-tags: [mnist, dynamic-adversarial-data-collection, human-in-the-loop]
-configs:
-{configs}---
-# Digits drawn to fool a model
-
-Drawn by people with Hoodwink, who saw what the model took their drawing for and tried to be misread. A drawing is
-fooling when the model's prediction differs from the digit its annotator meant.
-
-| config | train | test |
-|---|---|---|
-{counts}
-Rounds closed so far: {ledger.open_round().number - 1}. Test drawings are never trained on; annotator, label and round
-decide the split together. Columns: `image` 28 x 28 grey, ink is white; `strokes` JSON `[[[x, y] or [x, y, ms], ...], ...]`
-on a 280 x 280 canvas, from which the image was made (`raster_version`); `prediction` and `probabilities` are those of the
-weights `weights_id`, serving as promotion `promotion` when it was submitted; `annotator` is a keyed hash; `label` is
-what the annotator meant, `state` what other annotators' blind readings made of it (pending, verified, corrected, rejected,
-ambiguous; none where the model was right) and `judged_label` the digit they agreed on. `fooling` leaves out rejected
-drawings: there the others read what the model read. `verified` holds verified and corrected ones.
-"""
+def _to_the_hour(moment: str) -> str:
+    """When exactly somebody drew is nobody's business."""
+    return datetime.fromisoformat(moment).replace(minute=0, second=0, microsecond=0).isoformat(timespec="seconds")

@@ -104,14 +104,15 @@ def open_round(db: Connection) -> OpenRound:
     return OpenRound(number, now.number, now.weights_id, RoundCounts(*(counts or ())), ready, usable, quorum)
 
 
-def closed_rounds(db: Connection, *, newest_only: bool = False) -> list[ClosedRound]:
-    """Every decision so far, oldest first."""
+def closed_rounds(db: Connection, newest: int = -1) -> list[ClosedRound]:
+    """The newest decisions, oldest first; -1: all of them."""
     rows = db.execute(
         f"SELECT number, decision, reason, weights_id, promotion, figures, test_set, closed_at, {_COUNTS} "
         "FROM rounds LEFT JOIN round_counts ON round = number "
-        f"ORDER BY number {'DESC LIMIT 1' if newest_only else ''}"
-    )
-    return [_closed_round(*row) for row in rows]
+        "ORDER BY number DESC LIMIT ?",
+        (newest,),
+    ).fetchall()
+    return [_closed_round(*row) for row in reversed(rows)]
 
 
 def close_round(

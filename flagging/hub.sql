@@ -20,6 +20,12 @@ CREATE TABLE stale_rounds (  -- whose files in the dataset people load are not w
     touched  INTEGER NOT NULL  -- how often, so that a change during the writing is not missed
 ) STRICT;
 
+CREATE TABLE round_files (  -- what the files of a round hold, for the card
+    round   INTEGER PRIMARY KEY,
+    splits  TEXT NOT NULL,  -- JSON: drawings by config and split
+    digits  TEXT NOT NULL   -- JSON: fooling drawings by digit and state
+) STRICT;
+
 CREATE TRIGGER tries_unpublished AFTER INSERT ON tries WHEN (SELECT repository FROM hub) IS NOT NULL BEGIN INSERT OR IGNORE INTO unpublished (kind, id, since) VALUES ('tries', NEW.try_id, NEW.created_at); END;
 CREATE TRIGGER attempts_unpublished AFTER INSERT ON attempts WHEN (SELECT repository FROM hub) IS NOT NULL BEGIN INSERT OR IGNORE INTO unpublished (kind, id, since) VALUES ('attempts', NEW.attempt_id, NEW.created_at); END;
 CREATE TRIGGER retractions_unpublished AFTER INSERT ON retractions WHEN (SELECT repository FROM hub) IS NOT NULL BEGIN INSERT OR IGNORE INTO unpublished (kind, id, since) VALUES ('retractions', NEW.attempt_id, NEW.created_at); END;

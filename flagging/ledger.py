@@ -438,14 +438,14 @@ class Ledger:
         with self._database.reading() as db:
             return dict(db.execute("SELECT attempt_id, round FROM uses").fetchall())
 
-    def closed_rounds(self) -> list[ClosedRound]:
-        """Every decision so far, oldest first."""
+    def closed_rounds(self, newest: int = -1) -> list[ClosedRound]:
+        """The newest decisions, oldest first; -1: all of them."""
         with self._database.reading() as db:
-            return decisions.closed_rounds(db)
+            return decisions.closed_rounds(db, newest)
 
     def last_closed_round(self) -> ClosedRound | None:
         with self._database.reading() as db:
-            return next(iter(decisions.closed_rounds(db, newest_only=True)), None)
+            return next(iter(decisions.closed_rounds(db, 1)), None)
 
     def close_round(
         self,
@@ -466,7 +466,7 @@ class Ledger:
         """
         with self._database.writing() as db:
             decisions.close_round(db, decision, reason, weights_id, figures, began, used, test_set, self._now())
-            (closed,) = decisions.closed_rounds(db, newest_only=True)
+            (closed,) = decisions.closed_rounds(db, 1)
         return closed
 
     # -- totals ---------------------------------------------------------------------------------------

@@ -3,28 +3,31 @@
 Merging is a union by key: any rows, in any order, any number of times, give the same ledger.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any
 
 from flagging import decisions, standings
+from flagging.cards import Counts
 from flagging.database import Database
 from flagging.withdrawals import erase, is_withdrawn
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]  # by kind
 
-# The tables that travel, and how their key is found in unpublished.id. In this order nothing waits for what comes later.
+# The tables that travel, and how their key is found in unpublished.id. Decisions come in before the drawings they rest on:
+# those are never ready for a retraining in between.
 KINDS = {
     "withdrawals": "t.id = u.id",
+    "promotions": "t.number = CAST(u.id AS INTEGER)",
+    "rounds": "t.number = CAST(u.id AS INTEGER)",
     "tries": "t.try_id = u.id",
     "attempts": "t.attempt_id = u.id",
     "retractions": "t.attempt_id = u.id",
     "votes": "t.attempt_id = substr(u.id, 1, instr(u.id, ' ') - 1) AND t.annotator = substr(u.id, instr(u.id, ' ') + 1)",
     "hidings": "t.hiding_id = u.id",
-    "promotions": "t.number = CAST(u.id AS INTEGER)",
-    "rounds": "t.number = CAST(u.id AS INTEGER)",
 }
 _KEYS = {"retractions": ("attempt_id",), "votes": ("attempt_id", "annotator"), "hidings": ("hiding_id",)}
 _ALWAYS = "('withdrawals', 'promotions', 'rounds')"  # few, and never left for a later commit
@@ -71,6 +74,11 @@ class Outbox:
     def waiting(self) -> Waiting:
         with self._database.reading() as db:
             return Waiting(*db.execute("SELECT count(*), min(since) FROM unpublished").fetchone())
+
+    def is_urgent(self) -> bool:
+        """Does something wait that others wait for: a decision, or a withdrawal?"""
+        with self._database.reading() as db:
+            return bool(db.execute(f"SELECT 1 FROM unpublished WHERE kind IN {_ALWAYS} LIMIT 1").fetchone())
 
     def take(self, most: int) -> Batch:
         """The oldest unpublished rows; all decisions and withdrawals are among them. They stay in the outbox."""
@@ -134,10 +142,19 @@ class Outbox:
             found = db.execute("SELECT round, touched FROM stale_rounds JOIN rounds ON number = round ORDER BY round")
             return dict(found.fetchall())
 
-    def written(self, rounds: Mapping[int, int]) -> None:
+    def written(self, rounds: Mapping[int, int], counts: Mapping[int, Counts]) -> None:
         """These rounds' files are on the Hub, as the rows were when stale_rounds gave them."""
         with self._database.writing() as db:
             db.executemany("DELETE FROM stale_rounds WHERE round = ? AND touched = ?", rounds.items())
+            for number, of_round in counts.items():
+                values = number, json.dumps(of_round.splits), json.dumps(of_round.digits)
+                db.execute("INSERT OR REPLACE INTO round_files VALUES (?, ?, ?)", values)
+
+    def written_counts(self) -> dict[int, Counts]:
+        """What the files of each round hold, as `written` was told."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT round, splits, digits FROM round_files").fetchall()
+        return {number: Counts(json.loads(splits), json.loads(digits)) for number, splits, digits in rows}
 
 
 def columns(db: Connection, kind: str) -> list[tuple[str, str]]:
@@ -147,8 +164,8 @@ def columns(db: Connection, kind: str) -> list[tuple[str, str]]:
 
 def _refill(db: Connection) -> None:
     keys = {kind: columns(db, kind)[0][0] for kind in KINDS} | {"votes": "attempt_id || ' ' || annotator"}
-    db.execute("DELETE FROM shards")
-    db.execute("DELETE FROM unpublished")
+    for table in ("shards", "unpublished", "round_files"):
+        db.execute(f"DELETE FROM {table}")
     for kind, key in keys.items():
         since = "closed_at" if kind == "rounds" else "created_at"
         db.execute(

@@ -67,24 +67,33 @@ def load_weights(folder: Path, weights_id: str) -> Weights:
     path = folder / f"{weights_id}.safetensors"
     if not weights_id.isalnum():
         raise WeightsDamaged(f"{weights_id!r} is not a weights id; `python -m retrain status` lists them")
+    return read_weights(path, weights_id)
+
+
+def read_weights(path: Path | str, weights_id: str | None = None) -> Weights:
+    """Read a weights file under whatever name; its id is what its bytes hash to, which must be `weights_id` if given.
+
+    Raises WeightsDamaged if it is missing, is another one, holds no card, or does not fit the network.
+    """
+    path = Path(path)
     try:
         packed = path.read_bytes()
     except OSError as error:
-        raise WeightsDamaged(f"weights {weights_id} are not in {folder} ({error.strerror})") from error
-    if _hash(packed) != weights_id:
+        raise WeightsDamaged(f"weights {path.stem} are not in {path.parent} ({error.strerror})") from error
+    if weights_id not in (None, _hash(packed)):
         raise WeightsDamaged(f"{path} is damaged: its bytes hash to {_hash(packed)}; delete it or restore it")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             card = Card(**json.loads(file.metadata()["card"]))
         tensors = safetensors.torch.load(packed)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise WeightsDamaged(f"{path} is not a weights file with a card ({error})") from error
+        raise WeightsDamaged(f"{path} is not a weights file with a card ({error}); delete it or restore it") from error
     expected = {name: tensor.shape for name, tensor in Network().state_dict().items()}
     if {name: tensor.shape for name, tensor in tensors.items()} != expected:
         raise WeightsDamaged(f"{path} does not fit the network; it holds {sorted(tensors)}")
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise WeightsDamaged(f"{path} holds numbers that are not finite; it cannot be served")
-    return Weights(weights_id, tensors, card)
+    return Weights(_hash(packed), tensors, card)
 
 
 def shipped_weights_id() -> str:

@@ -1,0 +1,215 @@
+"""The Hub: one repository, through the calls of huggingface_hub that do what they say.
+
+`create_commit` with explicit operations and `parent_commit`: nothing is written over what somebody else wrote meanwhile.
+"""
+
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx2
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    hf_hub_download,
+    set_client_factory,
+)
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils._headers import build_hf_headers
+from huggingface_hub.utils._http import default_client_factory
+from huggingface_hub.utils._pagination import paginate
+from huggingface_hub.utils._validators import validate_repo_id
+
+from flagging.pace import Pace
+
+Operation = CommitOperationAdd | CommitOperationDelete
+ANSWER_WITHIN_SECONDS = 60.0
+RepoType = Literal["dataset", "model"]
+
+
+class HubUnavailable(RuntimeError):
+    """The Hub could not be reached or did not do what was asked. wait_seconds: as it said, or None."""
+
+    def __init__(self, message: str, wait_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
+class Overtaken(HubUnavailable):
+    """Somebody else committed first: read what they did, then try again."""
+
+
+@dataclass(frozen=True)
+class HubFile:
+    path: str
+    size: int
+    sha256: str | None  # of large files
+
+
+class Repository:
+    """A dataset or model repository. Every method raises HubUnavailable; `commit` also Overtaken and TooManyCommits."""
+
+    def __init__(self, repo_id: str, repo_type: RepoType, pace: Pace, api: HfApi | None = None) -> None:
+        self.id = checked_repository(repo_id)
+        self._type = repo_type
+        self.pace = pace
+        self._api = api or HfApi()
+        _never_wait_for_ever()
+
+    def create(self) -> None:
+        """Make the repository unless it is there."""
+        with self._translated("could not be made"):
+            if not self._api.repo_exists(self.id, repo_type=self._type):
+                self._api.create_repo(self.id, repo_type=self._type, exist_ok=True)
+
+    def head(self) -> str:
+        """The newest commit of the main branch."""
+        with self._translated("could not be read"):
+            if self._type == "dataset":  # without `expand` the answer lists every file
+                return str(self._api.dataset_info(self.id, expand=["sha"]).sha)
+            return str(self._api.model_info(self.id, expand=["sha"]).sha)
+
+    def commit_times(self, most: int) -> list[float]:
+        """When the newest commits were made, in seconds since 1970."""
+        url = f"{self._api.endpoint}/api/{self._type}s/{self.id}/commits/main"
+        with self._translated("could not be read"):
+            newest = islice(paginate(url, params={}, headers=build_hf_headers(token=self._api.token)), most)
+            return [_seconds(commit["date"]) for commit in newest]
+
+    def files(self, revision: str) -> dict[str, HubFile]:
+        with self._translated("could not be read"):
+            tree = self._api.list_repo_tree(self.id, recursive=True, revision=revision, repo_type=self._type)
+            return {
+                f.path: HubFile(f.path, f.size, f.lfs.sha256 if f.lfs else None)
+                for f in tree
+                if isinstance(f, RepoFile)
+            }
+
+    @contextmanager
+    def downloaded(self, path: str, revision: str | None = None) -> Iterator[Path]:
+        """A file of the repository, on disk as long as it is looked at: no cache keeps what may be withdrawn.
+
+        Raises FileNotFoundError if the repository has none of this name.
+        """
+        with tempfile.TemporaryDirectory(prefix="hoodwink-") as folder:
+            try:
+                with self._translated(f"did not give {path}"):
+                    file = hf_hub_download(
+                        self.id,
+                        path,
+                        repo_type=self._type,
+                        revision=revision,
+                        local_dir=folder,
+                        token=self._api.token,
+                        endpoint=self._api.endpoint,
+                    )
+            except HubUnavailable as error:
+                if isinstance(error.__cause__, EntryNotFoundError) and isinstance(error.__cause__, HfHubHTTPError):
+                    raise FileNotFoundError(f"{self.id} has no {path}") from error
+                raise
+            yield Path(file)
+
+    def commit(self, operations: Sequence[Operation], title: str, parent: str | None) -> str:
+        """Make one commit; the head after it. parent: what the head must be still."""
+        self.pace.count()
+        with self._translated("did not take a commit"):
+            done = self._api.create_commit(
+                self.id, operations, commit_message=title, repo_type=self._type, parent_commit=parent
+            )
+        return str(done.oid)
+
+    def tags(self) -> set[str]:
+        with self._translated("could not be read"):
+            return {tag.name for tag in self._api.list_repo_refs(self.id, repo_type=self._type).tags}
+
+    def tag(self, name: str, revision: str) -> None:
+        with self._translated("did not take a tag"):
+            self._api.create_tag(self.id, tag=name, revision=revision, repo_type=self._type, exist_ok=True)
+
+    def forget_history(self) -> None:
+        """Squash the main branch to what it holds now, and delete for good the large files that it holds no more."""
+        with self._translated("did not forget its history"):
+            self._api.super_squash_history(self.id, repo_type=self._type)
+        kept = {file.sha256 for file in self.files(self.head()).values()}
+        with self._translated("did not delete its old files"):
+            orphans = [f for f in self._api.list_lfs_files(self.id, repo_type=self._type) if f.file_oid not in kept]
+            if orphans:
+                self._api.permanently_delete_lfs_files(self.id, orphans, repo_type=self._type)
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except HfHubHTTPError as error:
+            sentence = f"the {self._type} repository {self.id} {what} ({_said(error)})"
+            if error.response.status_code in (409, 412):
+                raise Overtaken(sentence) from error
+            raise HubUnavailable(sentence, _retry_after(error)) from error
+        except (httpx2.HTTPError, OSError) as error:
+            raise HubUnavailable(
+                f"the Hub could not be reached ({type(error).__name__}: {str(error)[:200]}); {self.id} {what}"
+            ) from error
+
+
+def checked_repository(repo_id: str) -> str:
+    """Raises ValueError unless this is USER/NAME."""
+    try:
+        validate_repo_id(repo_id)
+        if repo_id.count("/") != 1:
+            raise HFValidationError("there is no user")
+    except HFValidationError as error:
+        raise ValueError(f"{repo_id!r} is no repository on the Hub; write it as USER/NAME") from error
+    return repo_id
+
+
+def add(path: str, content: bytes | Path) -> CommitOperationAdd:
+    return CommitOperationAdd(path, content if isinstance(content, bytes) else str(content))
+
+
+def delete(path: str) -> CommitOperationDelete:
+    return CommitOperationDelete(path, is_folder=False)
+
+
+def _said(error: HfHubHTTPError) -> str:
+    said = (error.server_message or str(error)).strip().splitlines()
+    return f"{error.response.status_code}: {said[0][:200] if said else ''}"
+
+
+def _retry_after(error: HfHubHTTPError) -> float | None:
+    value = error.response.headers.get("retry-after", "")
+    return float(value) if value.isdigit() else None
+
+
+def _seconds(date: str) -> float:
+    return datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
+
+
+_limited = threading.Event()
+
+
+def _never_wait_for_ever() -> None:
+    """huggingface_hub sends most requests without a time limit: one lost packet would hang the publisher for good."""
+
+    def limit(request: Any) -> None:
+        given = request.extensions.get("timeout") or {}
+        request.extensions["timeout"] = {
+            name: given.get(name) or ANSWER_WITHIN_SECONDS for name in ("connect", "read", "write", "pool")
+        }
+
+    def client() -> httpx2.Client:
+        made = default_client_factory()
+        hooks = made.event_hooks
+        made.event_hooks = {**hooks, "request": [*hooks["request"], limit]}
+        return made
+
+    if not _limited.is_set():
+        set_client_factory(client)
+        _limited.set()
