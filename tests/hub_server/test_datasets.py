@@ -35,9 +35,11 @@ def digits(count: int, label: int) -> bytes:
     """A Parquet file of drawings whose column `image` is an Image feature."""
     buffer = io.BytesIO()
     Image.new("L", (28, 28), 7).save(buffer, "PNG")
-    image = {"bytes": buffer.getvalue(), "path": None}
+    images = pa.array(
+        [{"bytes": buffer.getvalue(), "path": None}] * count, pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    )
     features = {"image": {"_type": "Image"}, "label": {"dtype": "int64", "_type": "Value"}}
-    table = pa.table({"image": [image] * count, "label": [label] * count})
+    table = pa.table({"image": images, "label": [label] * count})
     table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     written = io.BytesIO()
     pq.write_table(table, written)

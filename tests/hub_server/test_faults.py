@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
-from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError
 
 from tests.hub_server import HubServer
 
@@ -69,13 +70,13 @@ def test_a_cut_upload_is_begun_again_by_the_client(hub: HubServer, api: HfApi) -
     assert hub.files("alice/digits")["a.bin"] == content
 
 
-def test_a_cut_download_is_taken_up_where_it_ended(hub: HubServer, api: HfApi) -> None:
-    content = os.urandom(300_000)
+def test_a_cut_download_is_begun_again_by_the_client(hub: HubServer, api: HfApi) -> None:
+    content = os.urandom(300_000)  # the client writes 10 MB at a time and goes on after the last it has written
     hub.commit("alice/digits", {"a.bin": content})
     hub.fail("GET /datasets/alice/digits/resolve", "cut", after_bytes=100_000)
     path = api.hf_hub_download("alice/digits", "a.bin", repo_type="dataset")
     assert Path(path).read_bytes() == content
-    assert [seen.status for seen in hub.requests] == [200, None, 206]
+    assert [seen.status for seen in hub.requests] == [200, None, 200]
 
 
 def test_a_slow_answer_can_be_waited_for_or_given_up(hub: HubServer, api: HfApi) -> None:
@@ -143,17 +144,15 @@ def test_faults_wait_for_their_turn_and_match_paths(hub: HubServer, api: HfApi) 
         ("info", lambda api: api.dataset_info("alice/digits")),
         ("tag", lambda api: api.create_tag("alice/digits", tag="v1", repo_type="dataset")),
         ("squash", lambda api: api.super_squash_history("alice/digits", repo_type="dataset")),
-        ("resolve", lambda api: api.get_hf_file_metadata(f"{api.endpoint}/datasets/alice/digits/resolve/main/a")),
+        ("resolve", lambda api: api.get_hf_file_metadata(url=f"{api.endpoint}/datasets/alice/digits/resolve/main/a")),
     ],
 )
 def test_a_stage_that_fails_once_is_not_tried_again_by_the_client(
-    hub: HubServer, api: HfApi, stage: str, call: "object"
+    hub: HubServer, api: HfApi, stage: str, call: Callable[[HfApi], object]
 ) -> None:
     hub.fail(stage, "503")
-    assert callable(call)
     with pytest.raises(HfHubHTTPError) as refused:
         call(api)
-    assert not isinstance(refused.value, RemoteEntryNotFoundError)
     assert refused.value.response.status_code == 503
     assert hub.count(stage) == 1
 
