@@ -3,7 +3,9 @@
 import logging
 import os
 import secrets
+import signal
 import sys
+from collections.abc import Mapping
 from urllib.parse import quote
 
 # Before Gradio is imported: it reads this once.
@@ -12,33 +14,39 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import torch
 
 from flagging.home import Home
+from flagging.publisher import Publisher
+from flagging.sync import HubSettings
 from retrain.settings import RoundSettings, switch
 from ui.game import Game
 from ui.page import build_page, launch_options
 
+RESTORE_WITHIN_SECONDS = 600.0
+log = logging.getLogger("hoodwink")
+
 
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("hoodwink").setLevel(logging.INFO)
+    log.setLevel(logging.INFO)
     environment = os.environ
     torch.set_num_threads(1)  # one small image at a time: a second thread only costs
     token = environment.get("HOODWINK_MAINTAINER_TOKEN") or ""
     made = not token
     token = token or secrets.token_urlsafe(24)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a Space is stopped like this: what is left is published
+    publisher = None
     try:
+        home = Home.from_environment(environment)
+        publisher = start_publisher(home, environment)
         game = Game(
-            Home.from_environment(environment),
+            home,
             RoundSettings.from_environment(environment),
             live=switch(environment, "HOODWINK_LIVE", True),
             maintainer_token=token,
             environment=environment,
+            publisher=publisher,
         )
     except (ValueError, RuntimeError, OSError) as error:
         sys.exit(f"hoodwink: {error}")
-    if environment.get("HOODWINK_HUB_DATASET") or environment.get("HOODWINK_HUB_MODEL"):
-        logging.getLogger("hoodwink").warning(
-            "publishing to the Hub is not built yet; drawings stay in this data folder"
-        )
     game.start()
     page = build_page(game)
     page.queue(default_concurrency_limit=8)
@@ -49,6 +57,22 @@ def main() -> None:
         page.block_thread()
     finally:
         game.stop()
+        if publisher:
+            publisher.stop()
+
+
+def start_publisher(home: Home, environment: Mapping[str, str]) -> Publisher | None:
+    """With a repository to publish to: everything that is there comes in first, so that an empty disk goes on where it was."""
+    settings = HubSettings.from_environment(environment)
+    if settings is None:
+        return None
+    ledger = home.open_ledger(create=True)
+    publisher = Publisher(ledger, home, settings)
+    publisher.start()
+    if not ledger.promotions() and not publisher.wait_until_restored(RESTORE_WITHIN_SECONDS):
+        log.warning("%s is not here yet; the game begins, and goes on from it once it is", settings.dataset)
+    ledger.close()
+    return publisher
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils._http import default_client_factory
 from huggingface_hub.utils._pagination import paginate
 from huggingface_hub.utils._validators import validate_repo_id
+from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from flagging.pace import Pace
 
@@ -212,4 +213,5 @@ def _never_wait_for_ever() -> None:
 
     if not _limited.is_set():
         set_client_factory(client)
+        disable_progress_bars()  # nobody looks: this runs beside a game, or prints its own
         _limited.set()

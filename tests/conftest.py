@@ -16,6 +16,7 @@ from flagging.ledger import Ledger
 from model.clean_digits import CleanDigits, load_clean_digits
 from model.network import Network
 from model.weights import Card, Weights, install_shipped, save_weights
+from tests.hub_server.fixtures import hub  # noqa: F401  # a fixture
 from tests.made import made_digits
 
 # Fixed, so that which drawings are held out does not depend on chance.

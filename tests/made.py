@@ -1,6 +1,7 @@
 """Small data the tests make: digits from ten simple strokes, answers, attempts."""
 
 import random
+import uuid
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,7 +76,7 @@ def add_attempts(
     for number in range(first, first + count):
         strokes = bent(PLAIN[label], random.Random(f"{annotator} {number}"), by=20)
         answer = FakeAnswer(prediction, served.number, served.weights_id, strokes)
-        made.append(ledger.record_attempt(answer, label, name, f"try-{annotator}-{number}"))
+        made.append(ledger.record_attempt(answer, label, name, f"try-{uuid.uuid4()}"))
     return made
 
 

@@ -17,6 +17,7 @@ from flagging.callback import LedgerCallback
 from flagging.database import LedgerUnavailable
 from flagging.decisions import OpenRound
 from flagging.home import Home
+from flagging.publisher import Publisher
 from model.served import ServedModel
 from model.weights import install_shipped, load_weights
 from retrain.history import History, describe_round
@@ -38,7 +39,7 @@ class Game:
     """One running Hoodwink: the served model, the ledger, and the worker that makes the next model.
 
     live: show predictions while people draw. maintainer_token: opens retraining and rolling back.
-    environment: what the worker is started with.
+    environment: what the worker is started with. publisher: keeps the data folder and the Hub the same; started before.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Game:
         live: bool,
         maintainer_token: str,
         environment: Mapping[str, str],
+        publisher: Publisher | None = None,
     ) -> None:
         if len(maintainer_token) < MIN_TOKEN_LENGTH:
             raise ValueError(
@@ -67,6 +69,8 @@ class Game:
         self.served = ServedModel(load_weights(home.weights, promotion.weights_id), promotion.number)
         self.callback = LedgerCallback(self.served.answer, self.ledger)
         self.worker = Worker(home, environment)
+        self._publisher = publisher
+        self._merged = 0  # what came in from the Hub, up to which scores know it
         self._open = self.ledger.open_round()
         self._known_tries: OrderedDict[str, None] = OrderedDict()
         self._known_tries_lock = threading.Lock()
@@ -108,9 +112,13 @@ class Game:
         """Serve the newest promotion, and start a retraining if one is due."""
         with self._catching_up:  # the watcher and a rollback may come here at once
             now = self._open = self.ledger.open_round()
-            if now.promotion != self.served.promotion:
+            if (now.promotion, now.weights_id) != (self.served.promotion, self.served.weights_id):
                 self.served.swap(load_weights(self._home.weights, now.weights_id), now.promotion)
                 log.info("promotion %d: serving weights %s", now.promotion, now.weights_id)
+            if self._publisher and self._publisher.merged != self._merged:
+                self._merged = self._publisher.merged
+                self.scores.forget()
+                self.scores.missed = True
             self._problem = ""
             failure = self.worker.state().message
             if failure and failure != self._told:
@@ -299,6 +307,7 @@ class Game:
             "progress": worker.progress,
             "problem": self._problem or worker.message,
             "last_decision": describe_round(closed) if closed else None,
+            "hub": vars(self._publisher.state) if self._publisher else None,
         }
 
     def rounds(self) -> list[dict[str, Any]]:
