@@ -8,11 +8,12 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import datetime
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from .answers import Answer, Refused, Request
 from .faults import Fault
@@ -243,6 +244,7 @@ class HubServer(Hub):
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "GRADIO_ANALYTICS_ENABLED": "False",  # Gradio sends its telemetry to HF_ENDPOINT
             "NO_PROXY": "127.0.0.1,localhost",
         }
         return found if token is None else found | {"HF_TOKEN": token}
@@ -250,10 +252,11 @@ class HubServer(Hub):
     def sign_in_environment(self, app_port: int, space_id: str = "alice/hoodwink") -> dict[str, str]:
         """What a Space sets beside `environment` so that Gradio offers to sign in, for an app on 127.0.0.1:app_port.
 
-        A browser must use the same host name throughout (127.0.0.1, not localhost), because the session cookie
-        belongs to it. The cookie is Secure and SameSite=None; Chromium takes and sends it over plain http to
-        127.0.0.1 and localhost, other clients (httpx, requests) do not. Gradio builds its own address with https
-        from SPACE_HOST; the provider here sends a browser back to a local host with http instead.
+        The session cookie is Secure and SameSite=None. Chromium takes and sends such a cookie over plain http to
+        127.0.0.1 and localhost, so that a browser test only needs to press the button; httpx and requests keep it
+        to themselves, for them there is `sign_in`. Gradio builds its own address from SPACE_HOST, with https; the
+        provider here sends the browser back to a local host with http. A page opened under localhost ends up
+        under 127.0.0.1, after one more round because the cookie of the other name is missing.
         """
         return {
             "SYSTEM": "spaces",
@@ -267,3 +270,32 @@ class HubServer(Hub):
             "OAUTH_SCOPES": SCOPES,
             "OPENID_PROVIDER_URL": self.url,
         }
+
+    def sign_in(self, app_url: str, user: str = "alice") -> str:
+        """Sign in to an app that runs with `sign_in_environment`, without a browser: the Cookie header to send.
+
+        Raises RuntimeError if the app does not take the sign-in.
+        """
+        self.signing_in, before = user, self.signing_in
+        try:
+            to_provider, cookie = _visit(app_url.rstrip("/") + "/login/huggingface?_target_url=/", "")
+            back, _ = _visit(to_provider, "")
+            target, cookie = _visit(back, cookie)
+        finally:
+            self.signing_in = before
+        if "/login" in target or not cookie:
+            raise RuntimeError(f"signing in as {user} ended at {target!r}, not at the page")
+        return cookie
+
+
+def _visit(url: str, cookie: str) -> tuple[str, str]:
+    """Where one request is redirected to, and the cookie that it sets."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.netloc, timeout=30)
+    try:
+        connection.request("GET", f"{parts.path}?{parts.query}", headers={"Cookie": cookie} if cookie else {})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.headers.get("Location", ""), answer.headers.get("Set-Cookie", "").split(";")[0]
+    finally:
+        connection.close()

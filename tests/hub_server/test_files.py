@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
+import httpx2
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, HfFileSystem
 from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError
-from huggingface_hub.utils import get_session
 
 from tests.hub_server import HubServer
 
@@ -17,10 +17,11 @@ def api(hub: HubServer) -> HfApi:
     return HfApi(endpoint=hub.url, token=hub.token)
 
 
-def add(api: HfApi, files: dict[str, bytes], **options: str) -> str:
+def add(api: HfApi, files: dict[str, bytes], parent: str | None = None) -> str:
     operations = [CommitOperationAdd(path, content) for path, content in files.items()]
-    made = api.create_commit("alice/digits", operations, commit_message="Add", repo_type="dataset", **options)
-    return str(made.oid)
+    return api.create_commit(
+        "alice/digits", operations, commit_message="Add", repo_type="dataset", parent_commit=parent
+    ).oid
 
 
 def test_a_commit_takes_small_and_large_files_at_once(hub: HubServer, api: HfApi) -> None:
@@ -81,7 +82,7 @@ def test_large_content_that_is_there_is_not_uploaded_again(hub: HubServer, api: 
 
 def test_files_and_folders_are_deleted_and_copied(hub: HubServer, api: HfApi) -> None:
     add(api, {"a.parquet": b"a", "folder/b.txt": b"b", "folder/in/c.txt": b"c"})
-    operations = [
+    operations: list[CommitOperationCopy | CommitOperationDelete] = [
         CommitOperationCopy("a.parquet", "copy.parquet"),
         CommitOperationCopy("folder/b.txt", "copy.txt"),
         CommitOperationDelete("a.parquet"),
@@ -100,9 +101,9 @@ def test_deleting_what_is_not_there_is_refused(hub: HubServer, api: HfApi) -> No
 
 def test_a_commit_on_an_old_parent_is_refused(hub: HubServer, api: HfApi) -> None:
     parent = hub.commits("alice/digits")[-1].id
-    add(api, {"a.txt": b"a"}, parent_commit=parent)
+    add(api, {"a.txt": b"a"}, parent=parent)
     with pytest.raises(HfHubHTTPError, match="A commit has happened since") as refused:
-        add(api, {"b.txt": b"b"}, parent_commit=parent)
+        add(api, {"b.txt": b"b"}, parent=parent)
     assert refused.value.response.status_code == 412
     assert "b.txt" not in hub.files("alice/digits")
 
@@ -113,7 +114,7 @@ def test_a_large_file_that_was_not_uploaded_cannot_be_committed(hub: HubServer, 
         b'{"key": "lfsFile", "value": {"path": "a.bin", "algo": "sha256", "oid": "%s", "size": 3}}\n' % (b"0" * 64)
     )
     url = f"{hub.url}/api/datasets/alice/digits/commit/main"
-    answer = get_session().post(url, content=lines, headers={"Authorization": f"Bearer {hub.token}"})
+    answer = httpx2.post(url, content=lines, headers={"Authorization": f"Bearer {hub.token}"})
     assert answer.status_code == 400
     assert "LFS pointer pointed to a file that does not exist" in answer.json()["error"]
 
@@ -190,7 +191,7 @@ def test_a_part_of_a_file_can_be_asked_for(hub: HubServer, api: HfApi) -> None:
     url = f"{hub.url}/datasets/alice/digits/resolve/main/a.bin"
 
     def part(asked: str) -> tuple[int, bytes]:
-        answer = get_session().get(url, headers={"Range": asked})
+        answer = httpx2.get(url, headers={"Range": asked})
         return answer.status_code, answer.content
 
     assert part("bytes=2-4") == (206, b"234")
@@ -205,6 +206,6 @@ def test_a_part_of_a_file_can_be_asked_for(hub: HubServer, api: HfApi) -> None:
 
 
 def test_a_large_file_is_verified_by_its_content(hub: HubServer, api: HfApi) -> None:
-    answer = get_session().put(f"{hub.url}/lfs-storage/dataset/alice/digits/{'0' * 64}", content=b"not it")
+    answer = httpx2.put(f"{hub.url}/lfs-storage/dataset/alice/digits/{'0' * 64}", content=b"not it")
     assert answer.status_code == 400
     assert hub.where(b"not it") == []

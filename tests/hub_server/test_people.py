@@ -48,9 +48,9 @@ def test_without_a_token_only_public_things_can_be_read(hub: HubServer) -> None:
     with pytest.raises(RepositoryNotFoundError) as refused:
         api.dataset_info("alice/private")
     assert refused.value.response.status_code == 401
-    with pytest.raises(HfHubHTTPError) as refused:
+    with pytest.raises(HfHubHTTPError, match="Invalid username or password") as no_writing:
         upload(api, "alice/public")
-    assert refused.value.response.status_code == 401
+    assert no_writing.value.response.status_code == 401
 
 
 def test_a_private_repository_looks_missing_to_others(hub: HubServer) -> None:

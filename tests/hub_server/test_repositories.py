@@ -11,6 +11,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.hf_api import KernelInfo
 
 from tests.hub_server import HubServer
 
@@ -33,10 +34,10 @@ def status(error: pytest.ExceptionInfo[HfHubHTTPError]) -> int:
     ],
 )
 def test_a_new_repository_starts_with_one_commit(api: HfApi, repo_type: str, first_files: list[str]) -> None:
-    sdk = {"space_sdk": "gradio"} if repo_type == "space" else {}
-    url = api.create_repo("alice/first", repo_type=repo_type, **sdk)
+    url = api.create_repo("alice/first", repo_type=repo_type, space_sdk="gradio" if repo_type == "space" else None)
     assert (url.repo_id, url.repo_type) == ("alice/first", repo_type)
     info = api.repo_info("alice/first", repo_type=repo_type)
+    assert not isinstance(info, KernelInfo)
     commits = api.list_repo_commits("alice/first", repo_type=repo_type)
     assert [sibling.rfilename for sibling in info.siblings or []] == first_files
     assert [(commit.title, commit.commit_id) for commit in commits] == [("initial commit", info.sha)]
