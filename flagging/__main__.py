@@ -42,11 +42,8 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
     """Write the dataset; `datasets.load_dataset` reads the folder."""
-    from datasets import disable_progress_bars
-
     from flagging.dataset import export as export_dataset
 
-    disable_progress_bars()
     done = export_dataset(Home.from_environment(os.environ).open_ledger(), out)
     if as_json:
         print(json.dumps({"folder": str(done.folder), "rows": done.rows}))

@@ -160,7 +160,10 @@ def close_round(
 
 def use(db: Connection, number: int) -> None:
     """Take in which drawings the decision of a round was the first to rest on."""
-    used = db.execute("SELECT value FROM rounds, json_each(rounds.used) WHERE number = ?", (number,)).fetchall()
+    used = db.execute(
+        "SELECT value FROM rounds, json_each(rounds.used) WHERE number = ? AND value NOT IN (SELECT id FROM withdrawals)",
+        (number,),
+    ).fetchall()
     for (attempt_id,) in used:
         db.execute(
             "INSERT INTO uses VALUES (?, ?) ON CONFLICT DO UPDATE SET round = min(round, excluded.round)",

@@ -154,10 +154,12 @@ class Repository:
             if error.response.status_code in (409, 412):
                 raise Overtaken(sentence) from error
             raise HubUnavailable(sentence, _retry_after(error)) from error
-        except (httpx2.HTTPError, OSError) as error:
-            raise HubUnavailable(
-                f"the Hub could not be reached ({type(error).__name__}: {str(error)[:200]}); {self.id} {what}"
-            ) from error
+        except (
+            httpx2.HTTPError,
+            OSError,
+            RuntimeError,
+        ) as error:  # RuntimeError: a large file's upload, with its cause
+            raise HubUnavailable(f"the Hub could not be reached ({_cause(error)}); {self.id} {what}") from error
 
 
 def checked_repository(repo_id: str) -> str:
@@ -177,6 +179,12 @@ def add(path: str, content: bytes | Path) -> CommitOperationAdd:
 
 def delete(path: str) -> CommitOperationDelete:
     return CommitOperationDelete(path, is_folder=False)
+
+
+def _cause(error: BaseException) -> str:
+    while error.__cause__:
+        error = error.__cause__
+    return f"{type(error).__name__}: {str(error).strip()[:200]}"
 
 
 def _said(error: HfHubHTTPError) -> str:

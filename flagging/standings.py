@@ -79,7 +79,10 @@ def recount(db: Connection) -> None:
     """Rebuild all of it from the rows."""
     for table in ("uses", "standings", "round_counts", "scores", "pair_counts"):
         db.execute(f"DELETE FROM {table}")
-    db.execute("INSERT INTO uses SELECT value, min(number) FROM rounds, json_each(rounds.used) GROUP BY value")
+    db.execute(
+        "INSERT INTO uses SELECT value, min(number) FROM rounds, json_each(rounds.used) "
+        "WHERE value NOT IN (SELECT id FROM withdrawals) GROUP BY value"
+    )
     db.execute(
         f"INSERT INTO round_counts (round, tries) SELECT round, count(*) FROM ({_TRIES.format(mine='')}) GROUP BY round"
     )

@@ -1,22 +1,26 @@
 """The ledger and the Hub made the same, over the wire, with the real client."""
 
+import io
 import itertools
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import HfApi
 
 from flagging.home import Home
-from flagging.hub import HubUnavailable
+from flagging.hub import HubUnavailable, Overtaken
 from flagging.ledger import Ledger
 from flagging.shards import kind_of
 from flagging.sync import WITHDRAWING, HubSettings, Sync
 from model.weights import install_shipped
 from tests.conftest import TEST_KEY, random_weights
 from tests.hub_server import HubServer
-from tests.made import PLAIN, add_attempts, add_fooling, close
+from tests.made import add_attempts, add_fooling, close
 
 DATASET, MODEL = "alice/drawings", "alice/weights"
 SETTINGS = HubSettings(DATASET, commits_per_hour=1000)
@@ -46,6 +50,12 @@ class Space:
 
     def shards(self, kind: str = "") -> list[str]:
         return [p for p in self.hub.files(DATASET) if kind_of(p) and (kind_of(p) == kind or not kind)]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """The client's own retries do not wait."""
+    monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda _: None, time=time.time))
 
 
 @pytest.fixture
@@ -145,23 +155,350 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(spaces, hub):
     assert hub.overwritten(DATASET) == []
 
 
-@pytest.mark.parametrize("stage", ["preupload", "lfs-batch", "lfs-upload", "commit"])
-@pytest.mark.parametrize("kind", ["500", "cut"])
-def test_nothing_is_lost_or_doubled_when_the_hub_fails_on_the_way(spaces, hub, stage, kind):
+@pytest.mark.parametrize("stage", ["info", "tree", "preupload", "lfs-batch", "lfs-upload", "commit"])
+@pytest.mark.parametrize("kind", ["500", "429", "cut"])
+def test_nothing_is_lost_or_doubled_when_the_hub_fails_on_the_way(spaces, hub, stage, kind, impatient):
     space = spaces()
     add_fooling(space.ledger, 3)
     space.publish()
     add_fooling(space.ledger, 3, "bea")
-    hub.fail(stage, kind, times=6)  # the client itself tries five times
-    space.sync.pull()
+    hub.fail(stage, kind, times=None)  # the client itself tries five times
     with pytest.raises(HubUnavailable):
-        for _ in range(6):
-            space.sync.push()
+        space.publish()
     assert space.ledger.outbox().waiting().rows == 6
     hub.faults.clear()
     space.publish()
+    assert_comes_back(spaces, space)
+    assert len(space.shards("attempts")) == 2
+
+
+def test_a_hub_that_asks_to_wait_says_for_how_long(spaces, hub):
+    space = spaces()
+    space.sync.pull()
+    hub.fail("commit", "429", retry_after=77)
+    with pytest.raises(HubUnavailable) as refused:
+        space.sync.push()
+    assert refused.value.wait_seconds == 77
+
+
+def test_a_hub_that_cannot_be_reached_is_named_with_the_repository(spaces, hub, impatient):
+    space = spaces()
+    hub.offline = True
+    with pytest.raises(HubUnavailable, match="the Hub could not be reached .* alice/drawings"):
+        space.sync.pull()
+
+
+def test_what_somebody_else_commits_meanwhile_is_never_written_over(spaces, hub):
+    space = spaces()
+    space.publish()
+    add_fooling(space.ledger, 3)
+    space.sync.pull()
+    hub.commit(DATASET, {"notes.txt": b"by hand"})
+    with pytest.raises(Overtaken):
+        space.sync.push()
+    space.publish()
+    assert hub.files(DATASET)["notes.txt"] == b"by hand"
+    assert len(space.shards("attempts")) == 1
+
+
+# -- several Spaces ---------------------------------------------------------------------------------------
+
+
+def test_a_second_space_collects_into_the_same_repository_and_follows_promotions(spaces):
+    first, second = spaces(), spaces()
+    add_fooling(first.ledger, 3, "ann")
+    first.publish()
+    second.publish()
+    add_fooling(second.ledger, 2, "bea")
+    second.publish()
+    first.publish()
+    promoted = first.close_round()
+    first.publish()
+    second.sync.pull()
+    assert second.ledger.served().weights_id == promoted.weights_id
+    assert state(second.ledger) == state(first.ledger)
+    assert second.ledger.closed_rounds()[0].counts.attempts == 5
+
+
+def test_of_two_that_close_a_round_the_one_that_published_second_gives_its_own_up(spaces):
+    first, second = spaces(), spaces()
+    add_fooling(first.ledger, 3, "ann")
+    first.publish()
+    second.publish()
+    add_fooling(second.ledger, 2, "bea")
+    won, lost = first.close_round(1), second.close_round(2)
+    second.ledger.close_round("refused", "for the test", lost.weights_id, {}, began=second.ledger.open_round())
+    add_fooling(second.ledger, 1, "cy")
+    first.publish()
+    second.publish()
+    first.publish()
+    assert [r.weights_id for r in second.ledger.closed_rounds()] == [won.weights_id]
+    assert second.ledger.served().weights_id == won.weights_id
+    assert state(second.ledger) == state(first.ledger)
+    # What the other's decision did not rest on is ready again; nothing of it is lost.
+    assert second.ledger.open_round().ready == first.ledger.open_round().ready == 3
+
+
+def test_a_vote_in_one_space_decides_a_drawing_of_the_other(spaces):
+    first, second = spaces(), spaces()
+    for space in (first, second):
+        space.ledger.use_quorum(2)
+    (drawing,) = add_fooling(first.ledger, 1)
+    first.publish()
+    second.publish()
+    first.ledger.record_vote(drawing.attempt_id, 1, first.ledger.annotator("bea"))
+    second.ledger.record_vote(drawing.attempt_id, 1, second.ledger.annotator("cy"))
+    for space in (first, second, first):
+        space.publish()
+    assert first.ledger.find(drawing.attempt_id).state == "verified"
+    assert second.ledger.find(drawing.attempt_id).state == "verified"
+
+
+# -- the dataset people load ------------------------------------------------------------------------------
+
+LOAD = """
+import sys
+from datasets import load_dataset
+for config in (None, "verified", "all"):
+    for split, rows in load_dataset("alice/drawings", config).items():
+        print(config, split, len(rows), rows[0]["image"].size, rows[0]["label"], rows[0]["created_at"])
+"""
+
+
+def test_load_dataset_gives_fooling_verified_and_all_drawings(spaces, hub):
+    space = spaces()
+    space.ledger.use_quorum(1)
+    for number in range(12):  # of whom some are held out
+        for drawing in add_fooling(space.ledger, 1, f"annotator {number}"):
+            space.ledger.record_vote(drawing.attempt_id, 1, space.ledger.annotator("gus"))
+    add_attempts(space.ledger, 3, label=3, prediction=3)
+    hidden = add_fooling(space.ledger, 1, "hal")[0]
+    space.ledger.hide(hidden.attempt_id)
+    space.close_round()
+    add_fooling(space.ledger, 1, "ann")  # of the open round
+    space.publish()
+    out = subprocess.run([sys.executable, "-c", LOAD], env=hub.environment, capture_output=True, text=True, check=False)
+    assert out.returncode == 0, out.stderr
+    drawings = [line.split() for line in out.stdout.splitlines()]
+    sizes = {config: sum(int(d[2]) for d in drawings if d[0] == config) for config in ("None", "verified", "all")}
+    assert sizes == {"None": 12, "verified": 12, "all": 15}
+    assert {d[1] for d in drawings if d[0] == "None"} == {"train", "test"}
+    assert all(d[3:5] == ["(28,", "28)"] and d[6].endswith(":00:00+00:00") for d in drawings)
+
+
+def test_a_round_s_files_are_written_when_it_closes_and_again_only_when_it_is_touched(spaces, hub):
+    space = spaces()
+    space.ledger.use_quorum(1)
+    for number, annotator in enumerate(("ann", "bea"), 1):
+        add_fooling(space.ledger, 3, annotator)
+        space.publish()
+        space.close_round(number)
+        space.publish()
+    of_first = [path for path in hub.files(DATASET) if path.startswith("fooling/") and "00001" in path]
+    assert of_first
+    late = space.ledger.drawn_in_round(1)[0]
+    space.ledger.record_vote(late.attempt_id, 3, space.ledger.annotator("cy"))  # as the model read it: rejected
+    space.publish()
+    assert hub.overwritten(DATASET).count("all/train-round-00001.parquet") == 0
+    add_fooling(space.ledger, 1, "dan")
+    space.close_round(3)
+    before = hub.files(DATASET)
+    space.publish()
+    changed = {path for path, content in hub.files(DATASET).items() if before.get(path) not in (None, content)}
+    assert {path for path in changed if "round-0000" in path} == {
+        path for path in before if "-round-00001" in path and path.split("/")[1].startswith(late.split)
+    }
+
+
+def test_a_late_vote_shows_within_the_hour_when_no_round_closes(hub, tmp_path):
+    now = [1_800_000_000.0]
+    home = Home(tmp_path / "data", TEST_KEY)
+    ledger = home.open_ledger(create=True)
+    ledger.use_quorum(1)
+    ledger.start(install_shipped(home.weights))
+    sync = Sync(ledger, home.weights, SETTINGS, HfApi(endpoint=hub.url, token=hub.token), lambda: now[0])
+    (drawing,) = add_fooling(ledger, 1)
+    close(ledger, weights_id=random_weights(home.weights, 1).id)
+    sync.pull()
+    sync.push()
+    path = f"verified/{drawing.split}-round-00001.parquet"
+    ledger.record_vote(drawing.attempt_id, 1, ledger.annotator("bea"))
+    sync.pull()
+    sync.push()
+    assert path not in hub.files(DATASET)
+    assert not sync.has_work()
+    now[0] += 3601
+    assert sync.has_work()
+    sync.pull()
+    sync.push()
+    assert path in hub.files(DATASET)
+    ledger.close()
+
+
+def test_shards_are_compacted_when_a_round_closes_and_nothing_is_lost(spaces):
+    space = spaces()
+    for number in range(12):
+        add_fooling(space.ledger, 2, f"annotator {number}")
+        space.publish()
+    assert len(space.shards("attempts")) == 12
+    add_fooling(space.ledger, 2, "ann")
+    space.close_round()
+    space.publish()
+    assert len(space.shards("attempts")) == 2  # the one of all before, and the one just published
+    assert_comes_back(spaces, space)
+
+
+def test_a_restarted_space_writes_no_round_anew_that_nobody_touched(spaces, hub):
+    space = spaces()
+    for number in (1, 2):
+        add_fooling(space.ledger, 4, f"annotator {number}")
+        space.close_round(number)
+        space.publish()
     wiped = spaces(start=False)
     wiped.sync.pull()
     wiped.start()
+    add_fooling(wiped.ledger, 4, "annotator 3")
+    wiped.close_round(3)
+    wiped.publish()
+    assert {path for path in hub.overwritten(DATASET) if path != "README.md"} == set()
+    card = hub.files(DATASET)["README.md"].decode()
+    assert "| `all` | every attempt, fooling or not |" in card
+    assert sum(map(int, card.split("fooling or not |")[1].split("\n")[0].split("|")[:2])) == 12
+
+
+# -- the model repository ---------------------------------------------------------------------------------
+
+
+def test_each_promoted_round_has_a_tag_whose_weights_load_in_three_lines(spaces, hub, monkeypatch):
+    space = spaces(settings=HubSettings(DATASET, MODEL, 1000))
+    for seed, decision in ((1, "promoted"), (2, "refused"), (3, "promoted")):
+        add_fooling(space.ledger, 3, f"annotator {seed}")
+        space.close_round(seed, decision)
+        space.publish()
+    tags = HfApi(endpoint=hub.url, token=hub.token).list_repo_refs(MODEL).tags
+    assert {tag.name for tag in tags} == {"round-0", "round-1", "round-3"}
+    files = hub.files(MODEL, "model")
+    served = space.ledger.served().weights_id
+    assert files["model.safetensors"] == files[f"weights/{served}.safetensors"]
+    assert "weights/" not in " ".join(hub.files(DATASET))
+    card = files["README.md"].decode()
+    snippet = card.split("```python\n")[1].split("```")[0]
+    names: dict[str, object] = {}
+    exec(snippet, names)  # noqa: S102  # it is what the card tells people to run
+    assert names["network"].fc2.out_features == 10
+    assert "| 2 | refused |" in card
+
+
+def test_weights_are_on_the_hub_before_the_promotion_that_names_them(spaces, hub):
+    space = spaces()
+    add_fooling(space.ledger, 3)
+    space.publish()
+    promoted = space.close_round()
+    space.sync.pull()
+    hub.fail("commit", "500", after=1)  # the one after the weights'
+    with pytest.raises(HubUnavailable):
+        space.sync.push()
+    assert f"weights/{promoted.weights_id}.safetensors" in hub.files(DATASET)
+    assert space.shards("rounds") == []
+    space.publish()
+    assert len(space.shards("rounds")) == 1
+
+
+def test_weights_that_are_gone_from_the_hub_are_named(spaces, hub):
+    space = spaces()
+    add_fooling(space.ledger, 1)
+    lost = space.close_round().weights_id
+    space.publish()
+    hub.commit(DATASET, delete=[f"weights/{lost}.safetensors"])
+    wiped = spaces(start=False)
+    with pytest.raises(HubUnavailable, match=f"the weights {lost}, .* upload weights/{lost}.safetensors to alice/draw"):
+        wiped.sync.pull()
+
+
+# -- withdrawal -------------------------------------------------------------------------------------------
+
+
+def test_a_withdrawn_drawing_is_nowhere_on_the_hub(spaces, hub):
+    space = spaces(settings=HubSettings(DATASET, MODEL, 1000))
+    space.ledger.use_quorum(1)
+    kept = add_fooling(space.ledger, 3, "ann")
+    gone = add_fooling(space.ledger, 3, "bea")
+    for drawing in gone:
+        space.ledger.record_vote(drawing.attempt_id, 1, space.ledger.annotator("cy"))
+    space.publish()
+    space.close_round()  # compacts: a copy of the drawings is in the history alone
+    space.publish()
+    assert any(hub_holds(hub, drawing) for drawing in gone)
+    assert space.ledger.withdraw(space.ledger.annotator("bea")) == 3
+    space.publish()
+    for drawing in gone:
+        assert hub_holds(hub, drawing) == []
+    assert all(hub_holds(hub, drawing) for drawing in kept)
+    assert WITHDRAWING not in hub.files(DATASET)
+    assert_comes_back(spaces, space, quorum=1, settings=HubSettings(DATASET, MODEL, 1000))
+    assert len(list(space.ledger.attempts())) == 3
+
+
+@pytest.mark.parametrize("stage", ["squash", "lfs-list", "lfs-delete"])
+def test_a_withdrawal_that_broke_off_is_ended_by_whoever_comes_next(spaces, hub, stage, impatient):
+    space = spaces()
+    (gone,) = add_fooling(space.ledger, 1)
+    space.publish()
+    space.ledger.withdraw(space.ledger.annotator("ann"))
+    hub.fail(stage, "500", times=None)
+    with pytest.raises(HubUnavailable):
+        space.publish()
+    assert hub_holds(hub, gone)
+    hub.faults.clear()
+    wiped = spaces(start=False)
+    wiped.sync.pull()
+    wiped.start()
+    assert wiped.sync.has_work()
+    wiped.publish()
+    assert hub_holds(hub, gone) == []
+    assert WITHDRAWING not in hub.files(DATASET)
+
+
+def test_what_was_withdrawn_in_one_space_goes_from_the_other_and_never_comes_back(spaces, hub):
+    first, second = spaces(), spaces()
+    (gone,) = add_fooling(first.ledger, 1)
+    first.publish()
+    second.publish()
+    second.ledger.use_quorum(1)
+    second.ledger.record_vote(gone.attempt_id, 1, second.ledger.annotator("bea"))
+    first.ledger.withdraw(first.ledger.annotator("ann"))
+    first.publish()
+    second.publish()
+    assert list(second.ledger.attempts()) == []
+    assert second.ledger.totals().tries == 0
+    first.publish()
+    assert hub_holds(hub, gone) == []
+
+
+def hub_holds(hub: HubServer, drawing) -> list[str]:
+    """Where on the Hub the drawing is: its id, image or strokes, in the bytes or inside Parquet."""
+    return [where for where, content in hub.everything() if holds(content, drawing)]
+
+
+def holds(content: bytes, drawing) -> bool:
+    needles = (drawing.attempt_id, drawing.image, drawing.strokes)
+    if content[:4] == b"PAR1":
+        cells = {repr(cell) for row in pq.read_table(io.BytesIO(content)).to_pylist() for cell in flat(row)}
+        # The id of a withdrawn drawing is what keeps it from coming back: random, and all that is left.
+        columns = pq.read_schema(io.BytesIO(content)).names
+        if columns == ["id", "created_at"]:
+            return False
+        return any(repr(needle) in cells for needle in needles)
+    return any((n.encode() if isinstance(n, str) else n) in content for n in needles)
+
+
+def flat(value):
+    return [cell for inner in value.values() for cell in flat(inner)] if isinstance(value, dict) else [value]
+
+
+def assert_comes_back(spaces, space: Space, quorum: int = 0, settings: HubSettings = SETTINGS) -> None:
+    wiped = spaces(start=False, settings=settings)
+    wiped.sync.pull()
+    wiped.start()
+    wiped.ledger.use_quorum(quorum)
     assert state(wiped.ledger) == state(space.ledger)
-    assert len(space.shards("attempts")) == 2
