@@ -1,5 +1,8 @@
 """Faults to order: the answer that never comes, the line that is cut, the Hub that is too busy.
 
+What they hit is the name of a stage (STAGES below) or anything else, which is then looked for in "METHOD /path?query"
+as it stands and as a regular expression.
+
 Kinds, and the options they take:
 - a status such as "429", "500", "503": refused with it before anything is done; `retry_after` seconds go into the
   Retry-After header (1 for "429"), `message` is the sentence of the error.
@@ -18,6 +21,44 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
+STAGES = frozenset(
+    [
+        "auth-check",
+        "branch",
+        "commit",
+        "commits",
+        "create_repo",
+        "delete_repo",
+        "hardware",
+        "info",
+        "lfs-batch",
+        "lfs-complete",
+        "lfs-delete",
+        "lfs-download",
+        "lfs-list",
+        "lfs-upload",
+        "lfs-verify",
+        "list",
+        "pause",
+        "paths-info",
+        "preupload",
+        "refs",
+        "resolve",
+        "restart",
+        "runtime",
+        "secrets",
+        "settings",
+        "sign-in",
+        "sleep-time",
+        "squash",
+        "tag",
+        "tree",
+        "unknown",
+        "validate-yaml",
+        "variables",
+        "whoami",
+    ]
+)
 KINDS = ("cut", "lost answer", "slow", "conflict", "meanwhile", "refuse")
 
 
@@ -39,11 +80,15 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS and not re.fullmatch(r"[45]\d\d", self.kind):
             raise ValueError(f"kind is {self.kind!r}; use a status such as '503' or one of {', '.join(KINDS)}")
+        if self.match not in STAGES and re.fullmatch(r"[\w-]+", self.match):
+            raise ValueError(f"{self.match!r} is no stage; use one of {', '.join(sorted(STAGES))}, or a part of a path")
         if self.kind == "meanwhile" and self.call is None:
             raise ValueError("the kind 'meanwhile' needs a function: call=...")
 
     def meets(self, stage: str, line: str) -> bool:
-        if self.match == stage or self.match in line:
+        if self.match in STAGES:
+            return self.match == stage
+        if self.match in line:
             return True
         try:
             return re.search(self.match, line) is not None

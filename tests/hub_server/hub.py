@@ -105,6 +105,8 @@ class Hub:
         """Make a repository with its first commit, and a second one if files are given."""
         author = repo_id.split("/")[0]
         with self.lock:
+            if (repo_type, repo_id) in self.repositories:
+                raise ValueError(f"{repo_type} {repo_id} is there already; use commit")
             space = Space() if repo_type == "space" else None
             readme = space.first_readme(repo_id.split("/")[1]) if space else b""
             made = Repository(repo_type, repo_id, private, author, self.clock(), readme)

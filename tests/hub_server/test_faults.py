@@ -126,6 +126,31 @@ def test_refused_connections_and_a_hub_that_is_away(hub: HubServer, api: HfApi) 
     assert [seen.status for seen in hub.requests] == [None, None, 200]
 
 
+def test_only_a_hub_that_is_unreachable_makes_the_client_use_its_cache(hub: HubServer, api: HfApi) -> None:
+    def download() -> str:
+        return str(api.hf_hub_download("alice/digits", ".gitattributes", repo_type="dataset"))
+
+    path = download()
+    hub.offline = True
+    with pytest.raises(httpx2.RemoteProtocolError):
+        download()
+    hub.offline, hub.unreachable = False, True
+    assert download() == path
+    with pytest.raises(httpx2.ConnectError):
+        api.whoami()
+    hub.unreachable = False
+    assert api.whoami()["name"] == "alice"
+
+
+def test_a_refused_download_is_answered_from_the_cache_even_if_that_is_old(hub: HubServer, api: HfApi) -> None:
+    hub.commit("alice/digits", {"a.txt": b"old"})
+    api.hf_hub_download("alice/digits", "a.txt", repo_type="dataset")
+    hub.commit("alice/digits", {"a.txt": b"new"})
+    hub.fail("resolve", "500")
+    contents = [Path(api.hf_hub_download("alice/digits", "a.txt", repo_type="dataset")).read_bytes() for _ in range(2)]
+    assert contents == [b"old", b"new"]
+
+
 def test_faults_wait_for_their_turn_and_match_paths(hub: HubServer, api: HfApi) -> None:
     fault = hub.fail(r"POST .*/commit/main$", "503", times=2, after=1)
     add(api, "a.txt")
@@ -134,6 +159,12 @@ def test_faults_wait_for_their_turn_and_match_paths(hub: HubServer, api: HfApi) 
             add(api, "b.txt")
     add(api, "b.txt")
     assert (fault.seen, fault.fired) == (4, 2)
+
+
+def test_a_stage_is_not_mistaken_for_a_part_of_another_path(hub: HubServer, api: HfApi) -> None:
+    fault = hub.fail("commit", "500")
+    api.list_repo_commits("alice/digits", repo_type="dataset")
+    assert fault.seen == 0
 
 
 @pytest.mark.parametrize(
@@ -157,9 +188,11 @@ def test_a_stage_that_fails_once_is_not_tried_again_by_the_client(
     assert hub.count(stage) == 1
 
 
-def test_a_wrong_kind_is_refused(hub: HubServer) -> None:
+def test_a_wrong_kind_or_stage_is_refused(hub: HubServer) -> None:
     with pytest.raises(ValueError, match="kind is 'no such kind'"):
         hub.fail("commit", "no such kind")
+    with pytest.raises(ValueError, match="'comit' is no stage"):
+        hub.fail("comit", "500")
 
 
 def test_too_many_commits_in_an_hour_are_refused_until_it_is_over() -> None:

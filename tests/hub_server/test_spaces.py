@@ -1,7 +1,7 @@
 """What a Space is set to, through the real client."""
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, SpaceHardware
 from huggingface_hub.errors import HfHubHTTPError
 
 from tests.hub_server import HubServer
@@ -43,7 +43,7 @@ def test_secrets_are_listed_without_their_values(hub: HubServer, api: HfApi) -> 
 
 
 def test_hardware_is_requested_and_runs_when_the_test_says_so(hub: HubServer, api: HfApi) -> None:
-    asked = api.request_space_hardware("alice/app", "t4-small", sleep_time=600)
+    asked = api.request_space_hardware("alice/app", SpaceHardware.T4_SMALL, sleep_time=600)
     assert (asked.hardware, asked.requested_hardware, asked.sleep_time) == ("cpu-basic", "t4-small", 600)
     hub.space("alice/app").hardware = "t4-small"
     assert api.get_space_runtime("alice/app").hardware == "t4-small"

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from ..answers import Answer, Refused, Request
+from ..faults import STAGES
 from ..hub import Hub
-from . import files, large_files, repositories, sign_in, spaces
+from . import commits, files, large_files, repositories, revisions, sign_in, spaces
 
 Carry = Callable[[Hub, Request], Answer]
 
@@ -29,17 +30,17 @@ _TABLE: list[tuple[str, str, str, Carry]] = [
     ("settings", "PUT", _REPO + "/settings", repositories.settings),
     ("auth-check", "GET", _REPO + "/auth-check", repositories.auth_check),
     ("auth-check", "GET", _REPO + "/auth-check/write", repositories.auth_check_write),
-    ("refs", "GET", _REPO + "/refs", repositories.refs),
-    ("commits", "GET", _REPO + "/commits" + _AT, repositories.commits),
-    ("squash", "POST", _REPO + "/super-squash" + _AT, repositories.squash),
-    ("branch", "POST", _REPO + "/branch/(?P<branch>[^/]+)", repositories.create_branch),
-    ("branch", "DELETE", _REPO + "/branch/(?P<branch>[^/]+)", repositories.delete_branch),
-    ("tag", "POST", _REPO + "/tag" + _AT, repositories.create_tag),
-    ("tag", "DELETE", _REPO + "/tag" + _AT, repositories.delete_tag),
+    ("refs", "GET", _REPO + "/refs", revisions.refs),
+    ("commits", "GET", _REPO + "/commits" + _AT, revisions.commits),
+    ("squash", "POST", _REPO + "/super-squash" + _AT, revisions.squash),
+    ("branch", "POST", _REPO + "/branch/(?P<branch>[^/]+)", revisions.create_branch),
+    ("branch", "DELETE", _REPO + "/branch/(?P<branch>[^/]+)", revisions.delete_branch),
+    ("tag", "POST", _REPO + "/tag" + _AT, revisions.create_tag),
+    ("tag", "DELETE", _REPO + "/tag" + _AT, revisions.delete_tag),
     ("tree", "GET", _REPO + "/tree" + _AT + "(?:/(?P<path>.+))?", files.tree),
     ("paths-info", "POST", _REPO + "/paths-info" + _AT, files.paths_info),
-    ("preupload", "POST", _REPO + "/preupload" + _AT, files.preupload),
-    ("commit", "POST", _REPO + "/commit" + _AT, files.commit),
+    ("preupload", "POST", _REPO + "/preupload" + _AT, commits.preupload),
+    ("commit", "POST", _REPO + "/commit" + _AT, commits.commit),
     ("resolve", "GET", _WEB + "/resolve" + _AT + "/(?P<path>.+)", files.resolve),
     ("lfs-batch", "POST", _WEB + r"\.git/info/lfs/objects/batch", large_files.batch),
     ("lfs-verify", "POST", _WEB + r"\.git/info/lfs/objects/verify", large_files.verify),
@@ -77,7 +78,6 @@ class Route:
 
 
 ROUTES = [Route(stage, method, re.compile(path), carry) for stage, method, path, carry in _TABLE]
-STAGES = frozenset(route.stage for route in ROUTES)
 
 
 def _unknown(hub: Hub, request: Request) -> Answer:
@@ -85,6 +85,8 @@ def _unknown(hub: Hub, request: Request) -> Answer:
 
 
 UNKNOWN = Route("unknown", "", re.compile(""), _unknown)
+
+assert {route.stage for route in [*ROUTES, UNKNOWN]} == STAGES
 
 
 def route_for(request: Request) -> tuple[Route, Request]:

@@ -1,14 +1,14 @@
-"""Repositories as wholes: making, deleting, settings, information, branches, tags, history, squashing."""
+"""Repositories as wholes: making, deleting, settings, information, who may see them."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from ..answers import Answer, Refused, Request, not_a_revision, page_of
+from ..answers import Answer, Refused, Request, page_of
 from ..hub import Hub
 from ..people import user_id
-from ..repositories import TYPES, Commit, Repository, Tag, pointer
+from ..repositories import TYPES, Commit, Repository, pointer
 from ..spaces import Setting, Space
 
 
@@ -202,84 +202,3 @@ def listing(hub: Hub, request: Request) -> Answer:
             answers.append(description(hub, request, found, found.at("main")))
     page, headers = page_of(request, answers, hub.page_size or 1000)
     return Answer.json(page, headers=headers)
-
-
-def refs(hub: Hub, request: Request) -> Answer:
-    found = readable(hub, request)
-
-    def ref(name: str, kind: str, commit: str) -> dict[str, str]:
-        return {"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": commit}
-
-    answer: dict[str, Any] = {
-        "branches": [ref(name, "heads", commit) for name, commit in found.branches.items()],
-        "converts": [],
-        "tags": [ref(name, "tags", tag.commit) for name, tag in found.tags.items()],
-    }
-    if request.asks_for("include_prs"):
-        answer["pullRequests"] = []
-    return Answer.json(answer)
-
-
-def commits(hub: Hub, request: Request) -> Answer:
-    found = readable(hub, request)
-    history = list(found.history(request.parts["revision"]))
-    page, headers = page_of(request, history, hub.page_size or 50)
-    formatted = "formatted" in request.query.get("expand[]", [])
-    answers = []
-    for commit in page:
-        answer: dict[str, Any] = {
-            "id": commit.id,
-            "title": commit.title,
-            "message": commit.description,
-            "authors": [{"user": commit.author, "avatar": f"/avatars/{user_id(commit.author)}.svg"}],
-            "date": iso(commit.date),
-        }
-        if formatted:
-            answer["formatted"] = {"title": commit.title, "message": commit.description}
-        answers.append(answer)
-    return Answer.json(answers, headers={"X-Total-Count": str(len(history)), **headers})
-
-
-def squash(hub: Hub, request: Request) -> Answer:
-    found, user = writable(hub, request)
-    commit = found.squash(request.parts["revision"], str(request.json().get("message", "")), user, hub.clock())
-    return Answer.json({"commitOid": commit.id})
-
-
-def create_branch(hub: Hub, request: Request) -> Answer:
-    found, _ = writable(hub, request)
-    branch = request.parts["branch"]
-    if branch in found.branches:
-        raise Refused(409, f"Reference already exists: refs/heads/{branch}")
-    found.branches[branch] = found.commit_id(request.json().get("startingPoint") or "main")
-    return Answer.json({})
-
-
-def delete_branch(hub: Hub, request: Request) -> Answer:
-    found, _ = writable(hub, request)
-    branch = request.parts["branch"]
-    if branch == "main":
-        raise Refused(403, "Cannot delete the branch main")
-    if branch not in found.branches:
-        raise not_a_revision(branch)
-    del found.branches[branch]
-    found.drop_unreachable()
-    return Answer.json({})
-
-
-def create_tag(hub: Hub, request: Request) -> Answer:
-    found, _ = writable(hub, request)
-    asked = request.json()
-    if asked["tag"] in found.tags:
-        raise Refused(409, f"Tag reference exists already: {asked['tag']}")
-    found.tags[asked["tag"]] = Tag(found.commit_id(request.parts["revision"]), asked.get("message") or "")
-    return Answer.json({})
-
-
-def delete_tag(hub: Hub, request: Request) -> Answer:
-    found, _ = writable(hub, request)
-    if request.parts["revision"] not in found.tags:
-        raise not_a_revision(request.parts["revision"])
-    del found.tags[request.parts["revision"]]
-    found.drop_unreachable()
-    return Answer.json({})
