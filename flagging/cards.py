@@ -170,7 +170,7 @@ def _sum(one: dict[str, dict[str, int]], other: dict[str, dict[str, int]]) -> di
 def _configs(counts: Counts) -> str:
     filled = {config: splits for config, splits in counts.splits.items() if any(splits.values())}
     if not filled:
-        return ""
+        return "viewer: false\n"  # else the Hub would take the raw shards for the dataset
     return "configs:\n" + "".join(
         f"- config_name: {config}\n"
         + ("  default: true\n" if config == DEFAULT else "")

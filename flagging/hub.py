@@ -5,7 +5,7 @@
 
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,14 +85,25 @@ class Repository:
             newest = islice(paginate(url, params={}, headers=build_hf_headers(token=self._api.token)), most)
             return [_seconds(commit["date"]) for commit in newest]
 
-    def files(self, revision: str) -> dict[str, HubFile]:
+    def files(self, revision: str, folder: str | None = None) -> dict[str, HubFile]:
+        """All files, or those of a folder, by path."""
         with self._translated("could not be read"):
-            tree = self._api.list_repo_tree(self.id, recursive=True, revision=revision, repo_type=self._type)
-            return {
-                f.path: HubFile(f.path, f.size, f.lfs.sha256 if f.lfs else None)
-                for f in tree
-                if isinstance(f, RepoFile)
-            }
+            try:
+                tree = self._api.list_repo_tree(
+                    self.id, folder, recursive=True, revision=revision, repo_type=self._type
+                )
+                return _by_path(tree)
+            except EntryNotFoundError:
+                return {}  # no such folder yet
+
+    def look_up(self, paths: Sequence[str], revision: str) -> dict[str, HubFile]:
+        """Those of these files that are there: a question of its own size, not of the repository's."""
+        with self._translated("could not be read"):
+            found: dict[str, HubFile] = {}
+            for first in range(0, len(paths), 200):
+                some = list(paths[first : first + 200])
+                found |= _by_path(self._api.get_paths_info(self.id, some, revision=revision, repo_type=self._type))
+            return found
 
     @contextmanager
     def downloaded(self, path: str, revision: str | None = None) -> Iterator[Path]:
@@ -171,6 +182,10 @@ def checked_repository(repo_id: str) -> str:
     except HFValidationError as error:
         raise ValueError(f"{repo_id!r} is no repository on the Hub; write it as USER/NAME") from error
     return repo_id
+
+
+def _by_path(tree: Iterable[object]) -> dict[str, HubFile]:
+    return {f.path: HubFile(f.path, f.size, f.lfs.sha256 if f.lfs else None) for f in tree if isinstance(f, RepoFile)}
 
 
 def add(path: str, content: bytes | Path) -> CommitOperationAdd:

@@ -25,6 +25,7 @@ LOOK_EVERY_SECONDS = 1.0
 FOLLOW_EVERY_SECONDS = 20.0
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 5.0, 900.0
 STOP_WITHIN_SECONDS = 25.0
+MOST_OVERTAKEN = 5  # in a row
 
 
 @dataclass(frozen=True)
@@ -128,12 +129,16 @@ class Publisher:
         self._ledger.close()
 
     def _pull_and_push(self, *, to_the_end: bool) -> None:
+        overtaken = 0
         while True:
             self._sync.pull()
             try:
                 more = self._sync.push()
             except Overtaken:
-                continue  # read what the other did; each time this happens somebody has got on
+                overtaken += 1
+                if overtaken == MOST_OVERTAKEN:
+                    raise
+                continue  # read what the other did
             if not more or not (to_the_end or self._sync.pace.wait(urgent=True) <= 0):
                 return
 

@@ -19,7 +19,7 @@ from flagging.ledger import Ledger
 from flagging.outbox import KINDS, Batch, Rows
 from flagging.pace import Pace
 from flagging.releases import release
-from flagging.shards import kind_of, new_path, read_shard, without_withdrawn, write_shard
+from flagging.shards import FOLDER, kind_of, new_path, read_shard, without_withdrawn, write_shard
 
 MOST_ROWS = 10_000  # of a kind-mixed batch: some 25 MB
 FULL_SHARD = 4_000_000  # bytes; a shard of this size is not merged with others any more
@@ -84,8 +84,9 @@ class Sync:
             Repository(settings.model, "model", Pace(settings.commits_per_hour, clock), api) if settings.model else None
         )
         self._head = ""
-        self._files: dict[str, HubFile] = {}
+        self._files: dict[str, HubFile] = {}  # shards, and the mark of a withdrawal
         self._met = False
+        self._has_card = False
         self._written_at = clock()
         self._released = False
         self.merged = 0  # how often something came in
@@ -99,7 +100,7 @@ class Sync:
         head = self._dataset.head()
         if head == self._head:
             return
-        files = self._dataset.files(head)
+        files = self._dataset.files(head, FOLDER)
         self._take_in(files, head)
         self._files, self._head = files, head
 
@@ -109,6 +110,7 @@ class Sync:
             repository.create()
             pace.remember(repository.commit_times(self._settings.commits_per_hour + 1))
         self._outbox.use(self._settings.dataset)
+        self._has_card = "README.md" in self._dataset.look_up(["README.md"], "main")
         self._met = True
 
     def _repositories(self) -> Iterable[tuple[Repository, Pace]]:
@@ -177,7 +179,7 @@ class Sync:
         """Publish what waits, in one commit; True if there is more. Call pull right before."""
         batch = self._outbox.take(MOST_ROWS)
         withdrawing = bool(batch.rows.get("withdrawals")) or WITHDRAWING in self._files
-        rewriting = batch.closes_rounds or withdrawing or self._votes_are_late()
+        rewriting = batch.closes_rounds or withdrawing or self._votes_are_late() or not self._has_card
         if not batch.places and not rewriting:
             return False
         self._push_weights([row["weights_id"] for row in batch.rows.get("promotions", [])])
@@ -198,10 +200,12 @@ class Sync:
         if rewriting:
             self._outbox.written(stale, counts)
             self._written_at = self._clock()
+            self._has_card = True
         if withdrawing:
             self._end_withdrawal()
         if self._model and (batch.rows.get("promotions") or not self._released):
-            release(self._ledger, self._weights_folder, self._model, self._settings.dataset)
+            newest = SHOWN if self._released else -1
+            release(self._ledger, self._weights_folder, self._model, self._settings.dataset, newest)
             self._released = True
         return len(batch.places) >= MOST_ROWS
 
@@ -210,12 +214,12 @@ class Sync:
         if not ids:
             return
         repository = self._model or self._dataset
-        there = self._files if repository is self._dataset else repository.files(repository.head())
+        head = self._head if repository is self._dataset else repository.head()
         paths = {_weights_path(weights_id): self._weights_folder / f"{weights_id}.safetensors" for weights_id in ids}
+        there = repository.look_up(list(paths), head)
         additions: list[Operation] = [hub.add(path, file) for path, file in paths.items() if path not in there]
         if additions:
-            parent = self._head if repository is self._dataset else None
-            head = repository.commit(additions, f"Add weights {', '.join(ids)}", parent)
+            head = repository.commit(additions, f"Add weights {', '.join(ids)}", head)
             if repository is self._dataset:
                 self._head = head
 
@@ -227,11 +231,11 @@ class Sync:
         for number in stale:
             of_round = round_files(number, self._ledger.drawn_in_round(number))
             counts[number] = of_round.counts
+            there = self._dataset.look_up(list(of_round.files), self._head)
             for path, content in of_round.files.items():
-                there = self._files.get(path)
-                if content is None and there:
+                if content is None and path in there:
                     change.operations.append(hub.delete(path))
-                elif content is not None and (not there or there.sha256 != hashlib.sha256(content).hexdigest()):
+                elif content is not None and not _is_same(content, there.get(path)):
                     change.operations.append(hub.add(path, content))
         total = sum((self._outbox.written_counts() | counts).values(), Counts({}, {}))
         card = dataset_card(
@@ -305,6 +309,10 @@ def to_merge(shards: Iterable[HubFile]) -> list[str]:
         paths.append(shard.path)
         gathered += shard.size
     return paths
+
+
+def _is_same(content: bytes, there: HubFile | None) -> bool:
+    return there is not None and there.sha256 == hashlib.sha256(content).hexdigest()
 
 
 def _title(batch: Batch) -> str:
