@@ -18,8 +18,13 @@ class Home:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Home":
-        """HOODWINK_HOME (default data/) and HOODWINK_ANNOTATOR_KEY."""
+        """HOODWINK_HOME (default data/) and HOODWINK_ANNOTATOR_KEY, which a Space (SPACE_ID) must have."""
         key = environment.get("HOODWINK_ANNOTATOR_KEY")
+        if not key and environment.get("SPACE_ID"):
+            raise ValueError(
+                "HOODWINK_ANNOTATOR_KEY is not set; a Space forgets its disk at a restart, and with a new key nobody could "
+                f"withdraw what they drew before: make {MIN_KEY_LENGTH} random characters or more a secret of the Space"
+            )
         if key and len(key) < MIN_KEY_LENGTH:
             raise ValueError(
                 f"HOODWINK_ANNOTATOR_KEY has {len(key)} characters; use {MIN_KEY_LENGTH} random ones or more"

@@ -34,6 +34,15 @@ class Score:
     waiting: int
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """One's own attempt. retracted: taken back by who drew it. hidden: by a maintainer."""
+
+    attempt: Attempt
+    retracted: bool
+    hidden: bool
+
+
 JUDGED = ("state", "judged_label", "lacking")  # of standings; all other fields of an attempt are columns of attempts
 COLUMNS = ", ".join(f"{'s' if field.name in JUDGED else 'a'}.{field.name}" for field in fields(Attempt))
 ATTEMPTS = "attempts a JOIN standings s ON s.attempt_id = a.attempt_id"
@@ -205,6 +214,25 @@ class Ledger:
                 (*given.values(), count + 1),
             ).fetchall()
         return [_attempt(row[:-1]) for row in rows[:count]], rows[count - 1][-1] if len(rows) > count else None
+
+    def drawn_by(self, *annotators: str, before: int | None = None, count: int = 36) -> tuple[list[Drawn], int | None]:
+        """Every attempt of these annotators, newest first, whatever became of it; and where the next page begins.
+
+        before: as an earlier page gave it.
+        """
+        # Each annotator's newest from the index: no work grows with what others drew.
+        newest = "SELECT * FROM (SELECT seq FROM attempts WHERE annotator = ? AND seq < ? ORDER BY seq DESC LIMIT ?)"
+        gone = "a.attempt_id IN (SELECT attempt_id FROM retractions)"
+        below = 2**62 if before is None else before
+        values = [value for annotator in annotators for value in (annotator, below, count + 1)]
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS}, {gone}, s.gone = 1 AND NOT {gone}, a.seq FROM {ATTEMPTS} "
+                f"WHERE a.seq IN ({' UNION '.join([newest] * len(annotators))}) ORDER BY a.seq DESC LIMIT ?",
+                (*values, count + 1),
+            ).fetchall()
+        drawn = [Drawn(_attempt(row[:-3]), bool(row[-3]), bool(row[-2])) for row in rows[:count]]
+        return drawn, rows[count - 1][-1] if len(rows) > count else None
 
     def harmless_attempts(self, count: int) -> list[Attempt]:
         """The newest attempts of the training split that did not fool, oldest first."""

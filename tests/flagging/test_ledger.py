@@ -189,6 +189,30 @@ def test_annotators_are_hashes_that_depend_on_the_key(tmp_path, ledger):
     assert Home(tmp_path / "elsewhere").open_ledger().annotator("me") == other.annotator("me")
 
 
+def test_a_person_is_shown_all_their_own_drawings_in_pages_whatever_became_of_them(ledger):
+    mine, account = ledger.annotator("mine"), ledger.annotator("account")
+    here = add_fooling(ledger, 3, annotator="mine")
+    there = add_attempts(ledger, 3, label=3, annotator="account")  # they did not fool it
+    add_fooling(ledger, 2, annotator="somebody else")
+    ledger.retract(here[0].attempt_id, mine)
+    ledger.hide(here[1].attempt_id)
+    page, following = ledger.drawn_by(mine, account, count=4)
+    rest, end = ledger.drawn_by(mine, account, before=following, count=4)
+    assert [d.attempt.attempt_id for d in page + rest] == [a.attempt_id for a in reversed(here + there)]
+    assert (len(page), len(rest), end) == (4, 2, None)
+    marks = {d.attempt.attempt_id: (d.retracted, d.hidden) for d in page + rest if d.retracted or d.hidden}
+    assert marks == {here[0].attempt_id: (True, False), here[1].attempt_id: (False, True)}
+    assert len(ledger.drawn_by(account)[0]) == 3
+    assert ledger.drawn_by("nobody") == ([], None)
+
+
+def test_a_space_needs_a_key_that_outlives_its_disk(tmp_path):
+    space = {"HOODWINK_HOME": str(tmp_path), "SPACE_ID": "alice/hoodwink"}
+    with pytest.raises(ValueError, match="HOODWINK_ANNOTATOR_KEY is not set; a Space forgets its disk"):
+        Home.from_environment(space)
+    assert Home.from_environment(space | {"HOODWINK_ANNOTATOR_KEY": "k" * 16}).annotator_key == b"k" * 16
+
+
 def test_the_key_is_made_once_and_readable_by_its_owner_only(tmp_path):
     keys = {kept_key(tmp_path) for _ in range(2)}
     assert len(keys) == 1
