@@ -85,7 +85,7 @@ class RunningApp:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(15)
+                self.process.wait(40)  # it may have something to publish still
             except subprocess.TimeoutExpired:
                 self.process.kill()
         self.process.wait()
