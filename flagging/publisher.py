@@ -64,6 +64,8 @@ class Publisher:
         self._stop = threading.Event()
         self._restored = threading.Event()
         self._failures = 0
+        self._clock = clock
+        self._follow_at = 0.0
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     # -- what others ask ----------------------------------------------------------------------------------
@@ -108,20 +110,23 @@ class Publisher:
             self._sync.pull()
         self._tell()
 
+    def look(self) -> None:
+        """Do what is due: follow what others published, and publish what waits, if the pace allows it now."""
+        if self._clock() >= self._follow_at or self._clock() < self._follow_at - FOLLOW_EVERY_SECONDS:
+            self.restore()
+            self._restored.set()
+            self._follow_at = self._clock() + FOLLOW_EVERY_SECONDS
+        if self._sync.has_work() and self._sync.pace.wait(urgent=self._sync.is_urgent()) <= 0:
+            with self._alone():
+                self._pull_and_push(to_the_end=False)
+        self._failures = 0
+        self._tell()
+
     def _run(self) -> None:
-        follow_at = 0.0
         pause = 0.0
         while not self._stop.wait(pause):
             try:
-                if time.monotonic() >= follow_at:
-                    self.restore()
-                    self._restored.set()
-                    follow_at = time.monotonic() + FOLLOW_EVERY_SECONDS
-                if self._sync.has_work() and self._sync.pace.wait(urgent=self._sync.is_urgent()) <= 0:
-                    with self._alone():
-                        self._pull_and_push(to_the_end=False)
-                self._failures = 0
-                self._tell()
+                self.look()
                 pause = LOOK_EVERY_SECONDS
             except Exception as error:
                 pause = self._after(error)
