@@ -1,16 +1,24 @@
-"""python -m flagging stats | export"""
+"""python -m flagging stats | export | push | pull | withdraw"""
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich import print as show
+from rich.progress import Progress
 from rich.table import Table
 
-from flagging.database import LedgerUnavailable
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # see app.py; before the Hub's client is imported
+
+from flagging.attempts import Refused
 from flagging.home import Home
+from flagging.ledger import Ledger
+from flagging.publisher import Publisher
+from flagging.sync import HubSettings
 
 app = typer.Typer(help="The drawings people made.", no_args_is_help=True, add_completion=False)
 
@@ -53,10 +61,78 @@ def export(
     show(f'written to {done.folder}; load it with datasets.load_dataset("{done.folder}")')
 
 
+@app.command()
+def push(as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False) -> None:
+    """Publish to the Hub what is not there yet; what is there and not here comes in first."""
+    ledger = Home.from_environment(os.environ).open_ledger()
+    with _publisher(ledger, shown=not as_json) as publisher:
+        before = ledger.outbox().waiting().rows
+        publisher.publish()
+    _tell(ledger, publisher, as_json, f"{before} rows were waiting")
+
+
+@app.command()
+def pull(as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False) -> None:
+    """Take in what is on the Hub; into an empty folder, all of it."""
+    ledger = Home.from_environment(os.environ).open_ledger(create=True)
+    with _publisher(ledger, shown=not as_json) as publisher:
+        publisher.restore()
+    _tell(ledger, publisher, as_json, f"{ledger.totals().attempts} attempts, round {ledger.open_round().number}")
+
+
+@app.command()
+def withdraw(
+    attempt: Annotated[list[str] | None, typer.Option(help="Id of a drawing; may be given several times.")] = None,
+    annotator: Annotated[
+        str | None, typer.Option(help="Everything of this annotator, by the hash in their rows.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Really delete drawings, here and on the Hub, its history included. Weights trained on them remain."""
+    if (attempt is None) == (annotator is None):
+        raise Refused("name drawings by --attempt, or an annotator by --annotator, not both")
+    ledger = Home.from_environment(os.environ).open_ledger()
+    whose = [(annotator, None)] if annotator else [(ledger.find(one).annotator, [one]) for one in attempt or []]
+    what = f"all drawings of annotator {annotator}" if annotator else f"{len(whose)} drawings"
+    if not yes:
+        typer.confirm(f"Delete {what} for good?", abort=True)
+    deleted = sum(ledger.withdraw(name, ids) for name, ids in whose)
+    if HubSettings.from_environment(os.environ):
+        with _publisher(ledger, shown=not as_json) as publisher:
+            publisher.publish()
+        _tell(ledger, publisher, as_json, f"{deleted} drawings deleted, here and there", deleted=deleted)
+    elif as_json:
+        print(json.dumps({"deleted": deleted}))
+    else:
+        show(f"{deleted} drawings deleted")
+
+
+@contextmanager
+def _publisher(ledger: Ledger, *, shown: bool) -> Iterator[Publisher]:
+    """Raises Refused if no repository is set."""
+    settings = HubSettings.from_environment(os.environ)
+    if settings is None:
+        raise Refused("no repository is set; set HOODWINK_HUB_DATASET to USER/NAME")
+    with Progress(transient=True, disable=not shown) as progress:
+        task = progress.add_task(f"[bold]{settings.dataset}", total=None)
+        report = lambda done, of: progress.update(task, completed=done, total=of)  # noqa: E731
+        yield Publisher(ledger, Home.from_environment(os.environ), settings, report=report)
+
+
+def _tell(ledger: Ledger, publisher: Publisher, as_json: bool, what: str, **figures: int) -> None:
+    state, now = publisher.state, ledger.open_round()
+    if as_json:
+        print(json.dumps({**vars(state), **figures, "attempts": ledger.totals().attempts, "round": now.number}))
+        return
+    left = f"{state.unpublished} rows are not on the Hub yet" if state.unpublished else "everything is on the Hub"
+    show(f"{state.repository}: {what}; {left}")
+
+
 def main() -> None:
     try:
         app()
-    except (ValueError, OSError, LedgerUnavailable) as error:
+    except (ValueError, OSError, RuntimeError) as error:  # LedgerUnavailable and HubUnavailable too
         raise SystemExit(f"flagging: {error}") from error
 
 

@@ -63,7 +63,7 @@ class Repository:
         self._type = repo_type
         self.pace = pace
         self._api = api or HfApi()
-        _never_wait_for_ever()
+        never_wait_for_ever()
 
     def create(self) -> None:
         """Make the repository unless it is there."""
@@ -219,7 +219,7 @@ def _seconds(date: str) -> float:
 _limited = threading.Event()
 
 
-def _never_wait_for_ever() -> None:
+def never_wait_for_ever() -> None:
     """huggingface_hub sends most requests without a time limit: one lost packet would hang the publisher for good."""
 
     def limit(request: Any) -> None:

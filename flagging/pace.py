@@ -47,7 +47,6 @@ class Pace:
 
     def _recent(self) -> list[float]:
         now = self._clock()
-        # A clock that went back makes older commits look as if they were still to come: they count for an hour.
-        while self._commits and self._commits[0] <= now - HOUR:
-            self._commits.popleft()
-        return [min(moment, now) for moment in self._commits]
+        # After a clock went back, commits seem to be still to come: they were made by now.
+        self._commits = deque(min(moment, now) for moment in self._commits if moment > now - HOUR)
+        return list(self._commits)

@@ -55,10 +55,11 @@ class Publisher:
         settings: HubSettings,
         api: HfApi | None = None,
         clock: Callable[[], float] = time.time,
+        report: Callable[[int, int], None] | None = None,
     ) -> None:
         self._ledger = ledger
         self._outbox = ledger.outbox()
-        self._sync = Sync(ledger, home.weights, settings, api, clock)
+        self._sync = Sync(ledger, home.weights, settings, api, clock, report)
         self._lock_path = home.folder / "hub.lock"
         self._state = PublisherState(settings.dataset)
         self._stop = threading.Event()

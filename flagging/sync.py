@@ -22,7 +22,7 @@ from flagging.releases import release
 from flagging.shards import FOLDER, kind_of, new_path, read_shard, without_withdrawn, write_shard
 
 MOST_ROWS = 10_000  # of a kind-mixed batch: some 25 MB
-FULL_SHARD = 4_000_000  # bytes; a shard of this size is not merged with others any more
+FULL_SHARD = 1_000_000  # bytes, some 800 drawings; a shard of this size is not merged with others any more
 STALE_SECONDS = 3600.0  # late votes show in the dataset within this time, also if no round closes
 # There as long as something withdrawn may still be in the history, so that whoever comes next ends the work.
 WITHDRAWING = "raw/withdrawing"
@@ -62,7 +62,7 @@ class HubSettings:
 class Sync:
     """pull, then push. Both may be called again after any failure, and whatever was done before is not done twice.
 
-    Not thread-safe. Raises HubUnavailable, LedgerUnavailable, ShardDamaged.
+    report: told how many of how many shards were taken in. Not thread-safe. Raises HubUnavailable, LedgerUnavailable, ShardDamaged.
     """
 
     def __init__(
@@ -72,8 +72,10 @@ class Sync:
         settings: HubSettings,
         api: HfApi | None = None,
         clock: Callable[[], float] = time.time,
+        report: Callable[[int, int], None] | None = None,
     ) -> None:
         self._ledger = ledger
+        self._report = report
         self._outbox = ledger.outbox()
         self._weights_folder = weights_folder
         self._settings = settings
@@ -124,16 +126,14 @@ class Sync:
             known = set()
         fresh = sorted(shards - known)
         decisions = [path for path in fresh if kind_of(path) in ("promotions", "rounds")]
-        for path in fresh:
-            if kind_of(path) == "withdrawals":
-                self._outbox.merge(self._read([path], head), [path])
-        if decisions:
-            rows = self._read(decisions, head)
+        groups = [[path] for kind in KINDS for path in fresh if kind_of(path) == kind and path not in decisions]
+        # A promotion and the round it closes come in together; before the drawings, as KINDS explains.
+        for done, paths in enumerate([decisions, *groups] if decisions else groups):
+            rows = self._read(paths, head)
             self._fetch_weights(row["weights_id"] for row in rows.get("promotions", []))
-            self._outbox.merge(rows, decisions)
-        for kind in list(KINDS)[3:]:
-            for path in (p for p in fresh if kind_of(p) == kind):
-                self._outbox.merge(self._read([path], head), [path])
+            self._outbox.merge(rows, paths)
+            if self._report:
+                self._report(done + 1, len(groups) + bool(decisions))
         self.merged += bool(fresh)
 
     def _read(self, paths: Iterable[str], revision: str) -> Rows:
