@@ -35,7 +35,7 @@ from flagging.hub import HubUnavailable
 from flagging.ledger import Ledger
 from flagging.pace import TooManyCommits
 from flagging.publisher import Publisher
-from flagging.sync import HubSettings
+from flagging.settings import HubSettings
 from model.network import Network
 from model.weights import Card, install_shipped, save_weights
 from tests.hub_server import HubServer

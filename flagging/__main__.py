@@ -18,7 +18,7 @@ from flagging.attempts import Refused
 from flagging.home import Home
 from flagging.ledger import Ledger
 from flagging.publisher import Publisher
-from flagging.sync import HubSettings
+from flagging.settings import HubSettings
 
 app = typer.Typer(help="The drawings people made.", no_args_is_help=True, add_completion=False)
 

@@ -80,10 +80,17 @@ class Repository:
 
     def commit_times(self, most: int) -> list[float]:
         """When the newest commits were made, in seconds since 1970."""
+        return [datetime.fromisoformat(c["date"].replace("Z", "+00:00")).timestamp() for c in self._commits(most)]
+
+    def titles(self, most: int) -> dict[str, str]:
+        """The newest commits' ids, by title; of two with one title the newer."""
+        return {commit["title"]: commit["id"] for commit in reversed(self._commits(most))}
+
+    def _commits(self, most: int) -> list[dict[str, Any]]:
+        """The newest first. Not HfApi.list_repo_commits, which reads the whole history."""
         url = f"{self._api.endpoint}/api/{self._type}s/{self.id}/commits/main"
         with self._translated("could not be read"):
-            newest = islice(paginate(url, params={}, headers=build_hf_headers(token=self._api.token)), most)
-            return [_seconds(commit["date"]) for commit in newest]
+            return list(islice(paginate(url, params={}, headers=build_hf_headers(token=self._api.token)), most))
 
     def files(self, revision: str, folder: str | None = None) -> dict[str, HubFile]:
         """All files, or those of a folder, by path."""
@@ -210,10 +217,6 @@ def _said(error: HfHubHTTPError) -> str:
 def _retry_after(error: HfHubHTTPError) -> float | None:
     value = error.response.headers.get("retry-after", "")
     return float(value) if value.isdigit() else None
-
-
-def _seconds(date: str) -> float:
-    return datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
 
 
 _limited = threading.Event()

@@ -35,6 +35,10 @@ class Pace:
             )
         self._commits.append(self._clock())
 
+    def room(self) -> int:
+        """How many commits may be made now, besides those kept back."""
+        return self._per_hour - self._per_hour // 8 - len(self._recent())
+
     def wait(self, *, urgent: bool) -> float:
         """Seconds until the next commit should be made."""
         now, recent = self._clock(), self._recent()

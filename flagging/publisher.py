@@ -17,7 +17,8 @@ from flagging.hub import HubUnavailable, Overtaken
 from flagging.ledger import Ledger
 from flagging.outbox import Waiting
 from flagging.pace import TooManyCommits
-from flagging.sync import HubSettings, Sync
+from flagging.settings import HubSettings
+from flagging.sync import Sync
 
 log = logging.getLogger("hoodwink")
 

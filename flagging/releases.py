@@ -1,32 +1,130 @@
-"""The model repository: the served weights, one tag a round, and a card with what was measured."""
+"""Weights on the Hub: every promotion's file before the promotion, and in a model repository a tag a round, with a card."""
 
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flagging import hub
 from flagging.cards import SHOWN, model_card
-from flagging.hub import Repository
+from flagging.hub import HubUnavailable, Operation, Repository
 from flagging.ledger import Ledger
+from flagging.outbox import Row
+
+SERVED = "model.safetensors"
 
 
-def release(ledger: Ledger, weights_folder: Path, repository: Repository, dataset: str, newest: int = -1) -> None:
-    """Bring the repository up to the newest round: a tag for every round that changed what is served, from round-0 on.
+class Releases:
+    """model: where weights go; None: into the dataset's repository, without tags or card.
 
-    newest: how many closed rounds to look at; -1: all. Only rounds whose promotion is on the Hub may be released. Again is the same as once.
+    In the model repository each promotion is a commit of its own, titled by its round, whose SERVED file are its weights. The
+    tag comes once the promotion itself is on the Hub: whoever was overtaken has left a commit, and no tag.
     """
-    tags = repository.tags()
-    closed = ledger.closed_rounds(newest)
-    first = [(0, ledger.promotions()[0].weights_id)] if newest == -1 or len(closed) < newest else []
-    states = first + [(r.number, r.weights_id) for r in closed if r.decision != "refused"]
-    for number, weights_id in states:
-        if f"round-{number}" not in tags:
-            until = [r for r in closed if r.number <= number][-SHOWN:]
-            card = model_card(until, repository.id, dataset)
-            head = repository.commit(
-                [
-                    hub.add("model.safetensors", weights_folder / f"{weights_id}.safetensors"),
-                    hub.add("README.md", card.encode()),
-                ],
-                f"Round {number}: serve weights {weights_id}",
-                None,
-            )
-            repository.tag(f"round-{number}", head)
+
+    def __init__(self, ledger: Ledger, folder: Path, dataset: Repository, model: Repository | None) -> None:
+        self._ledger = ledger
+        self._folder = folder
+        self._dataset = dataset
+        self._model = model
+        self.is_due = model is not None  # may a tag be missing?
+
+    def push(self, promotions: Sequence[Row], dataset_head: str) -> str:
+        """Send the weights of these promotions; the dataset's head after it."""
+        if not promotions:
+            return dataset_head
+        if self._model is None:
+            return self._push_all(self._dataset, promotions, dataset_head)
+        room = max(1, self._model.pace.room())
+        if len(promotions) > room:  # more rounds than the Hub takes commits: the oldest go together, and get no tag
+            self._push_all(self._model, promotions[: 1 - room] if room > 1 else promotions, self._model.head())
+        for row in promotions[-room:]:
+            self._release(self._model, int(row["number"]), str(row["weights_id"]))
+        self.is_due = True
+        return dataset_head
+
+    def fetch(self, ids: Iterable[str]) -> None:
+        """Weights that are not in the folder. Raises HubUnavailable if one is nowhere, or damaged."""
+        for weights_id in ids:
+            target = self._file(weights_id)
+            if target.exists():
+                continue
+            packed = self._download(weights_id)
+            if not hashlib.sha256(packed).hexdigest().startswith(weights_id):
+                raise HubUnavailable(f"the weights {weights_id} on the Hub are damaged; upload them again")
+            _put(target, packed)
+
+    def settle(self) -> None:
+        """Tag what is promoted on the Hub by now, and have the repository show what is served."""
+        if self._model is None or not self._ledger.promotions():
+            return
+        tags = self._model.tags()
+        rounds = {0: 0} | {r.promotion: r.number for r in self._ledger.closed_rounds(SHOWN) if r.decision != "refused"}
+        promotions = [p for p in self._ledger.promotions() if p.number in rounds]
+        missing = [p for p in promotions if _tag(rounds[p.number]) not in tags]
+        titles = self._model.titles(4 * SHOWN) if missing else {}
+        for promotion in missing:
+            commit = titles.get(_title(rounds[promotion.number], promotion.weights_id))
+            if commit:
+                self._model.tag(_tag(rounds[promotion.number]), commit)
+        served = self._ledger.served()
+        shown = self._model.look_up([SERVED], "main").get(SERVED)
+        if shown is None or shown.sha256 != hashlib.sha256(self._file(served.weights_id).read_bytes()).hexdigest():
+            self._release(self._model, served.number, served.weights_id)  # somebody overtaken had shown theirs
+        self.is_due = False
+
+    def _push_all(self, repository: Repository, promotions: Sequence[Row], head: str) -> str:
+        paths = {_path(row["weights_id"]): self._file(row["weights_id"]) for row in promotions}
+        there = repository.look_up(list(paths), head)
+        additions: list[Operation] = [hub.add(path, file) for path, file in paths.items() if path not in there]
+        return repository.commit(additions, f"Add {len(additions)} weights", head) if additions else head
+
+    def _release(self, model: Repository, promotion: int, weights_id: str) -> None:
+        closed = self._ledger.closed_rounds(SHOWN)
+        number = next((r.number for r in closed if r.promotion == promotion and r.decision != "refused"), 0)
+        card = model_card([r for r in closed if r.number <= number], model.id, self._dataset.id)
+        file = self._file(weights_id)
+        operations: list[Operation] = [
+            hub.add(_path(weights_id), file),
+            hub.add(SERVED, file),
+            hub.add("README.md", card.encode()),
+        ]
+        model.commit(operations, _title(number, weights_id), None)
+
+    def _download(self, weights_id: str) -> bytes:
+        for repository in filter(None, (self._model, self._dataset)):
+            try:
+                with repository.downloaded(_path(weights_id)) as file:
+                    return file.read_bytes()
+            except FileNotFoundError:
+                continue
+        raise HubUnavailable(
+            f"the weights {weights_id}, which were served, are in no repository; upload {_path(weights_id)} to "
+            f"{(self._model or self._dataset).id}"
+        )
+
+    def _file(self, weights_id: str) -> Path:
+        return self._folder / f"{weights_id}.safetensors"
+
+
+def _path(weights_id: str) -> str:
+    return f"weights/{weights_id}.safetensors"
+
+
+def _tag(number: int) -> str:
+    return f"round-{number}"
+
+
+def _title(number: int, weights_id: str) -> str:
+    return f"Round {number}: serve weights {weights_id}"
+
+
+def _put(target: Path, content: bytes) -> None:
+    """Complete and on disk, or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(target)

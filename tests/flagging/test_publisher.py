@@ -14,7 +14,7 @@ from huggingface_hub import HfApi
 from benchmarks.server import RunningApp
 from flagging.home import Home
 from flagging.publisher import Publisher
-from flagging.sync import HubSettings
+from flagging.settings import HubSettings
 from tests.conftest import TEST_KEY, random_weights
 from tests.flagging.test_sync import DATASET, hub_holds
 from tests.made import add_fooling, close

@@ -15,8 +15,9 @@ from huggingface_hub import HfApi
 from flagging.home import Home
 from flagging.hub import HubUnavailable, Overtaken
 from flagging.ledger import Ledger
+from flagging.settings import HubSettings
 from flagging.shards import kind_of
-from flagging.sync import WITHDRAWING, HubSettings, Sync
+from flagging.sync import WITHDRAWING, Sync
 from model.weights import install_shipped
 from tests.conftest import TEST_KEY, random_weights
 from tests.hub_server import HubServer
@@ -387,6 +388,56 @@ def test_each_promoted_round_has_a_tag_whose_weights_load_in_three_lines(spaces,
     exec(snippet, names)  # noqa: S102  # it is what the card tells people to run
     assert names["network"].fc2.out_features == 10
     assert "| 2 | refused |" in card
+
+
+def test_a_tag_that_was_not_made_is_made_by_whoever_comes_next(spaces, hub):
+    settings = HubSettings(DATASET, MODEL, 1000)
+    space = spaces(settings=settings)
+    add_fooling(space.ledger, 3)
+    space.publish()
+    promoted = space.close_round()
+    hub.fail("tag", "500", times=None)
+    with pytest.raises(HubUnavailable, match="did not take a tag"):
+        space.publish()
+    hub.faults.clear()
+    wiped = spaces(start=False, settings=settings)
+    wiped.publish()
+    assert (
+        hub.files(MODEL, "model", "round-1")["model.safetensors"]
+        == (wiped.home.weights / f"{promoted.weights_id}.safetensors").read_bytes()
+    )
+
+
+def test_the_model_of_a_round_that_was_overtaken_gets_no_tag_and_is_not_what_the_repository_shows(spaces, hub):
+    settings = HubSettings(DATASET, MODEL, 1000)
+    first, second = spaces(settings=settings), spaces(settings=settings)
+    add_fooling(first.ledger, 3)
+    first.publish()
+    second.publish()
+    won, lost = first.close_round(1), second.close_round(2)
+    second.sync.pull()
+    first.publish()
+    with pytest.raises(Overtaken):
+        second.sync.push()
+    packed = (first.home.weights / f"{won.weights_id}.safetensors").read_bytes()
+    assert hub.files(MODEL, "model")["model.safetensors"] != packed  # the second's, for a moment
+    second.publish()
+    assert second.ledger.served().weights_id == won.weights_id != lost.weights_id
+    assert hub.files(MODEL, "model")["model.safetensors"] == packed
+    assert hub.files(MODEL, "model", "round-1")["model.safetensors"] == packed
+
+
+def test_more_rounds_than_the_hub_takes_commits_keep_all_weights_and_tag_the_newest(spaces, hub):
+    space = spaces(settings=HubSettings(DATASET, MODEL, 8))
+    add_fooling(space.ledger, 1)
+    for seed in range(1, 13):
+        space.close_round(seed)
+    space.publish()
+    tags = {tag.name for tag in HfApi(endpoint=hub.url, token=hub.token).list_repo_refs(MODEL).tags}
+    assert "round-12" in tags
+    assert "round-1" not in tags
+    assert len([path for path in hub.files(MODEL, "model") if path.startswith("weights/")]) == 13
+    assert len(hub.commits_ever(MODEL, "model")) <= 9  # the first is the repository's own
 
 
 def test_weights_are_on_the_hub_before_the_promotion_that_names_them(spaces, hub):
