@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := app.py model flagging retrain evaluation ui benchmarks tests
+PACKAGES := app.py deploy.py space model flagging retrain evaluation ui benchmarks tests
 
 .PHONY: run test check format lint types audit bench clean
 

@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
+    "space": {"flagging"},
     "model": set(),
     "flagging": set(),
     "evaluation": {"model", "flagging"},
