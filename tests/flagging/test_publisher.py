@@ -185,3 +185,18 @@ def test_an_app_whose_disk_was_wiped_goes_on_where_it_was(hub, tmp_path):
     counts = ("round", "weights_id", "tries", "attempts", "fooling", "ready")
     assert {name: after[name] for name in counts} == {name: before[name] for name in counts}
     assert after["attempts"] == 4
+
+
+def test_a_second_space_follows_the_first_s_promotion_within_a_minute(hub, tmp_path):
+    from gradio_client import Client
+
+    settings = hub.environment | {"HOODWINK_HUB_DATASET": DATASET, "HOODWINK_ANNOTATOR_KEY": TEST_KEY.decode()}
+    with RunningApp(tmp_path / "first", settings) as first, RunningApp(tmp_path / "second", settings) as second:
+        collecting = Client(second.url, verbose=False)
+        ledger = Home(first.home, TEST_KEY).open_ledger()
+        add_fooling(ledger, 3)
+        promoted = close(ledger, weights_id=random_weights(first.home / "weights", 1).id)
+        ledger.close()
+        wait_for(lambda: collecting.predict(api_name="/status")["weights_id"] == promoted.weights_id, 60)
+        assert collecting.predict(api_name="/status")["round"] == 2
+        collecting.close()

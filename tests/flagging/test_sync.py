@@ -173,6 +173,37 @@ def test_nothing_is_lost_or_doubled_when_the_hub_fails_on_the_way(spaces, hub, s
     assert len(space.shards("attempts")) == 2
 
 
+def test_an_answer_that_never_comes_is_given_up_and_what_was_done_is_not_done_again(spaces, hub, monkeypatch):
+    space = spaces()
+    space.publish()
+    add_fooling(space.ledger, 3)
+    monkeypatch.setattr("flagging.hub.ANSWER_WITHIN_SECONDS", 0.5)
+    hub.fail("commit", "slow", seconds=2, late=True)
+    space.sync.pull()
+    with pytest.raises(HubUnavailable, match="ReadTimeout"):
+        space.sync.push()
+    space.publish()
+    assert len(space.shards("attempts")) == 1
+    assert hub.overwritten(DATASET) == []
+    assert space.ledger.outbox().waiting().rows == 0
+
+
+def test_a_commit_of_another_space_in_the_very_moment_costs_a_second_try_and_nothing_else(spaces, hub):
+    first, second = spaces(), spaces()
+    first.publish()
+    second.publish()
+    add_fooling(first.ledger, 2, "ann")
+    add_fooling(second.ledger, 2, "bea")
+    second.sync.pull()
+    hub.fail("commit", "conflict", call=first.publish)
+    with pytest.raises(Overtaken):
+        second.sync.push()
+    second.publish()
+    first.publish()
+    assert state(first.ledger) == state(second.ledger)
+    assert len(list(first.ledger.attempts())) == 4
+
+
 def test_a_hub_that_asks_to_wait_says_for_how_long(spaces, hub):
     space = spaces()
     space.sync.pull()
