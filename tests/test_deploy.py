@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sys
 import pytest
 import yaml  # type: ignore[import-untyped]
 from gradio_client import Client
+from huggingface_hub import constants
 from typer.testing import CliRunner
 
 import deploy
@@ -53,6 +55,7 @@ def run(hub, tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOODWINK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_TOKEN", hub.token)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "nobody is logged in"))
 
     def run(*words: str, code: int = 0, answer: str | None = None, **environment: str) -> str:
         done = CliRunner().invoke(deploy.app, [SPACE, *words], input=answer, env=environment)
@@ -121,6 +124,15 @@ def test_the_space_gets_what_it_needs_and_the_readme_shows(hub, deployed):
         "model/weights.safetensors",
         "docs/page.png",
     }
+
+
+def test_what_git_does_not_track_is_not_sent_but_told(hub, checkout, run, token):
+    git = shutil.which("git") or pytest.skip("there is no git")
+    for words in ("init -q", "add README.md app.py requirements.txt flagging tests"):
+        subprocess.run([git, *words.split()], cwd=checkout, check=True)
+    assert "model/weights.safetensors" in run("--yes", "--space-token", token).split("not in git and are not sent")[1]
+    sent = set(hub.files(SPACE, "space"))
+    assert sent == {".gitattributes", "README.md", "app.py", "requirements.txt", "flagging/ledger.py"}
 
 
 def test_a_second_run_does_nothing(hub, deployed, run, token):
