@@ -17,7 +17,7 @@ import torch
 
 from flagging.home import Home
 from flagging.publisher import Publisher
-from flagging.sync import HubSettings
+from flagging.settings import HubSettings
 from retrain.settings import RoundSettings, switch
 from ui.game import Game
 from ui.page import build_page, launch_options
@@ -46,6 +46,8 @@ def main() -> None:
             maintainer_token=token,
             environment=environment,
             publisher=publisher,
+            sign_in=people_can_sign_in(environment),
+            maintainers=maintainers(environment),
         )
     except (ValueError, RuntimeError, OSError) as error:
         sys.exit(f"hoodwink: {error}")
@@ -63,18 +65,41 @@ def main() -> None:
             publisher.stop()
 
 
+def _report(done: int, of: int) -> None:
+    if of > 10 and done % (of // 10) == 0:
+        log.info("coming back from the Hub: %d of %d shards", done, of)
+
+
 def start_publisher(home: Home, environment: Mapping[str, str]) -> Publisher | None:
     """With a repository to publish to: everything that is there comes in first, so that an empty disk goes on where it was."""
     settings = HubSettings.from_environment(environment)
     if settings is None:
         return None
     ledger = home.open_ledger(create=True)
-    publisher = Publisher(ledger, home, settings)
+    publisher = Publisher(ledger, home, settings, report=_report)
     publisher.start()
     if not ledger.promotions() and not publisher.wait_until_restored(RESTORE_WITHIN_SECONDS):
         log.warning("%s is not here yet; the game begins, and goes on from it once it is", settings.dataset)
     ledger.close()
     return publisher
+
+
+def people_can_sign_in(environment: Mapping[str, str]) -> bool:
+    """On a Space whose card says hf_oauth: true. Raises ValueError where signing in would prove nothing."""
+    if not environment.get("OAUTH_CLIENT_ID"):
+        return False
+    # Anywhere else Gradio signs everybody in as the owner of the machine; and without the secret cookies can be forged.
+    if environment.get("SYSTEM") != "spaces" or not environment.get("OAUTH_CLIENT_SECRET"):
+        raise ValueError(
+            "OAUTH_CLIENT_ID is set, but this is no Space that can sign people in (SYSTEM, OAUTH_CLIENT_SECRET); unset it"
+        )
+    return True
+
+
+def maintainers(environment: Mapping[str, str]) -> frozenset[str]:
+    """Hub user names: the Space's owner, and those in HOODWINK_MAINTAINERS."""
+    names = [environment.get("SPACE_AUTHOR_NAME", ""), *environment.get("HOODWINK_MAINTAINERS", "").split(",")]
+    return frozenset(name.strip() for name in names if name.strip())
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from tests.made import PLAIN
         ("HOODWINK_LIVE", "maybe", "HOODWINK_LIVE is 'maybe'; give 1 or 0"),
         ("HOODWINK_ANNOTATOR_KEY", "short", "HOODWINK_ANNOTATOR_KEY has 5 characters"),
         ("HOODWINK_HOME", "/dev/null/here", "hoodwink: "),
+        ("SPACE_ID", "alice/hoodwink", "HOODWINK_ANNOTATOR_KEY is not set; a Space forgets its disk"),
+        ("OAUTH_CLIENT_ID", "a-client", "OAUTH_CLIENT_ID is set, but this is no Space that can sign people in"),
     ],
 )
 def test_a_setting_that_makes_no_sense_ends_the_start_with_a_sentence(tmp_path, variable, value, says):

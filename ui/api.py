@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from flagging.database import LedgerUnavailable
+from ui.browser import account
 from ui.game import Game, checked_token
+from ui.people import Visitor
 
 T = TypeVar("T")
 A_ONE = [[[140, 60], [140, 220]]]
@@ -16,13 +18,16 @@ A_ONE = [[[140, 60], [140, 220]]]
 def add_endpoints(game: Game, page: gr.Blocks) -> None:
     """Add /predict, /submit, /retract, /next_to_judge, /judge, /status, /rounds, /retrain and /rollback to the page."""
 
+    def who(request: gr.Request) -> Visitor:
+        return Visitor(_token(request), account(game, request))
+
     def predict(strokes: list, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """What the served model sees in a drawing, without submitting it.
 
         strokes: [[[x, y] or [x, y, ms], ...], ...] on a canvas of 280 x 280, y downwards. A one, for
         example: [[[140, 60], [140, 220]]]. Gives prediction, confidence, ten probabilities, weights_id and round.
         """
-        return _answered(lambda: game.predict(strokes, _token(request)))
+        return _answered(lambda: game.predict(strokes, who(request).token))
 
     def submit(strokes: list, label: int, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Submit a drawing as an attempt: it is read by the served model and recorded.
@@ -31,7 +36,7 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         example 1. Gives the prediction, attempt_id, label, model_wrong, fooling (of this round), and ready of
         threshold: the drawings towards the next retraining.
         """
-        return _answered(lambda: game.submit(strokes, label, _token(request))[0])
+        return _answered(lambda: game.submit(strokes, label, who(request).token)[0])
 
     def retract(attempt_id: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Take back an attempt of your own, by the attempt_id that /submit gave. It then counts nowhere.
@@ -39,14 +44,14 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         It is yours if the same client submitted it, or if both calls sent the same header X-Hoodwink-Annotator: a
         random text of 8 characters or more.
         """
-        return _answered(lambda: game.retract(attempt_id, _token(request)))
+        return _answered(lambda: game.retract(attempt_id, who(request).token, who(request).also))
 
     def next_to_judge(request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Somebody else's fooling drawing for you to read blind: attempt_id and strokes, null when nothing waits for you.
 
         waiting: drawings without a decision, whoever drew them. quorum: readers who must agree; 0: nobody judges here.
         """
-        return _answered(lambda: game.next_to_judge(_token(request)))
+        return _answered(lambda: game.next_to_judge(who(request).token, also=who(request).also))
 
     def judge(attempt_id: str, reading: int | str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Say which digit you read in a drawing that /next_to_judge gave. Nobody judges their own, nobody twice.
@@ -54,7 +59,7 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         reading: a digit, 0 to 9, for example 7, or "not a digit". Gives what was recorded, the state of the drawing
         and lacking: votes that could still decide it, at the fewest. Who you are is told as for /retract.
         """
-        return _answered(lambda: game.judge(attempt_id, reading, _token(request)))
+        return _answered(lambda: game.judge(attempt_id, reading, who(request).token, who(request).also))
 
     def status() -> dict:  # type: ignore[type-arg]
         """The open round, the served weights, counts, how far a retraining is, and the last decision."""
@@ -64,13 +69,13 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         """Every closed round: decision and reason, model error rate with interval, clean accuracy before and after."""
         return _answered(game.rounds)
 
-    def retrain(maintainer_token: str) -> dict:  # type: ignore[type-arg]
+    def retrain(maintainer_token: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Start a retraining now. Needs the maintainer token; gives /status after starting."""
-        return _answered(lambda: game.retrain(maintainer_token))
+        return _answered(lambda: game.retrain(maintainer_token, account(game, request)))
 
-    def rollback(maintainer_token: str, weights_id: str) -> dict:  # type: ignore[type-arg]
+    def rollback(maintainer_token: str, weights_id: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Serve earlier weights again, for example "0123456789abcdef". Needs the maintainer token."""
-        return _answered(lambda: game.rollback(maintainer_token, weights_id))
+        return _answered(lambda: game.rollback(maintainer_token, weights_id, account(game, request)))
 
     an_id = "9b2f6c1e-0d43-4f0e-9a53-3c1f7d0e8a21"
     _add(page, predict, [A_ONE], "play")

@@ -10,7 +10,8 @@ from typing import Any
 
 from flagging.attempts import Refused
 from flagging.database import LedgerUnavailable
-from ui.game import checked_token
+from ui.game import Game, checked_token
+from ui.people import Account, Visitor, account_of
 
 HERE = Path(__file__).parent
 
@@ -26,9 +27,14 @@ def fields(data: Any) -> dict[str, Any]:
     return data
 
 
-def annotator(data: dict[str, Any]) -> str:
-    # Marked, so that it can never pass for the token of an API client, nor the other way round.
-    return f"browser:{checked_token(data.get('token'))}"
+def visitor(game: Game, data: dict[str, Any], request: Any) -> Visitor:
+    # Marked, so that it can never pass for the token of an API client or of an account, nor the other way round.
+    return Visitor(f"browser:{checked_token(data.get('token'))}", account(game, request))
+
+
+def account(game: Game, request: Any) -> Account | None:
+    """Who signed in; nobody where nobody can."""
+    return account_of(request) if game.sign_in else None
 
 
 def or_error(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -30,6 +30,13 @@ async function call(name, data) {
   return answer;
 }
 
+// A tab of the page by its name; tabs may come a moment later than this. Those that find no room are in a menu.
+function openTab(name, tries = 50) {
+  const tab = [...document.querySelectorAll("[role=tab], .overflow-dropdown button")].find((one) => one.textContent.trim() === name);
+  if (tab) tab.click();
+  else if (tries) setTimeout(() => openTab(name, tries - 1), 100);
+}
+
 const isTyping = (target) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
 // Draw strokes on a canvas as wide as UNITS, as the pen did.

@@ -276,7 +276,18 @@ async function refresh() {
   decided = last?.round ?? 0;
   const problem = now.problem ? `Retraining: ${now.problem}` : "";
   if (problem !== news) $("#problem").textContent = news = problem;
+  showHub(now.hub);
   $("#weights").textContent = `round ${now.round} · weights ${now.weights_id.slice(0, 8)}`;
+}
+
+function showHub(hub) {
+  $("#hub").hidden = hub === null;
+  if (hub === null) return;
+  $("#hub a").href = hubAddress(hub);
+  $("#hub a").textContent = hubInWords(hub);
+  $("#hub a").title = `What is recorded here (drawings, tries, votes) is published in ${hub.repository}, every few minutes.`;
+  const problem = hub.problem ? `The Hub: ${hub.problem}. Drawings are kept here, and sent later.` : "";
+  if ($("#hub span").textContent !== problem) $("#hub span").textContent = problem;
 }
 
 function learnt(last) {
@@ -294,17 +305,7 @@ function announce(text) {
 // -- buttons and keys ------------------------------------------------------------------------------------
 $("#undo").addEventListener("click", () => pad.undo());
 $("#clear").addEventListener("click", () => pad.clear());
-$("#withdraw").addEventListener("click", async () => {
-  if (!confirm("Delete every drawing you made in this browser? Models that already learned from them stay as they are.")) return;
-  try {
-    const result = await call("withdraw", { token });
-    if (!result.error) lastAttempt = null;
-    say(result.error ?? `${result.deleted} drawing${result.deleted === 1 ? "" : "s"} of yours deleted.`, result.error ? "problem" : "hint");
-    refresh();
-  } catch {
-    say(`${UNREACHABLE}; nothing was deleted. Try again.`, "problem");
-  }
-});
+$("#withdraw").addEventListener("click", () => openTab("My drawings"));
 for (let digit = 0; digit < 10; digit++) $(`#digit-${digit}`).addEventListener("click", () => submit(digit));
 
 // A maintainer's link pasted into the open page: read it as at the start.

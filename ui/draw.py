@@ -7,7 +7,7 @@ import anyio
 import gradio as gr
 
 from flagging.database import LedgerUnavailable
-from ui.browser import annotator, fields, or_error, script
+from ui.browser import fields, or_error, script, visitor
 from ui.game import Game, as_base64, checked_try_id
 
 HERE = Path(__file__).parent
@@ -19,11 +19,11 @@ def draw_tab(game: Game) -> gr.HTML:
     Gradio's Sketchpad swallows first strokes, does not clear twice and answers after 750 ms.
     """
 
-    async def look(data: Any) -> dict[str, Any]:
+    async def look(data: Any, request: gr.Request) -> dict[str, Any]:
         """The prediction for the drawing as it is now; the first one of a drawing makes it a try."""
         try:
             sent = fields(data)
-            token, try_id = annotator(sent), checked_try_id(sent.get("try_id"))
+            token, try_id = visitor(game, sent, request).token, checked_try_id(sent.get("try_id"))
             answer = game.answer(sent.get("strokes"))
             if not game.live:
                 return {"image": as_base64(answer)}
@@ -33,48 +33,34 @@ def draw_tab(game: Game) -> gr.HTML:
         except (ValueError, LedgerUnavailable, OSError) as error:
             return {"error": str(error)}
 
-    def submit(data: Any) -> dict[str, Any]:
+    def submit(data: Any, request: gr.Request) -> dict[str, Any]:
         def record() -> dict[str, Any]:
             sent = fields(data)
-            token, try_id = annotator(sent), checked_try_id(sent.get("try_id"))
+            token, try_id = visitor(game, sent, request).token, checked_try_id(sent.get("try_id"))
             result, answer = game.submit(sent.get("strokes"), sent.get("label"), token, try_id)
             return result | {"image": as_base64(answer), "score": game.score(token)}
 
         return or_error(record)
 
-    def retract(data: Any) -> dict[str, Any]:
+    def retract(data: Any, request: gr.Request) -> dict[str, Any]:
         def take_back() -> dict[str, Any]:
-            token = annotator(fields(data))
-            return game.retract(fields(data).get("attempt_id"), token) | {"score": game.score(token)}
+            who = visitor(game, fields(data), request)
+            return game.retract(fields(data).get("attempt_id"), who.token, who.also) | {"score": game.score(who.token)}
 
         return or_error(take_back)
 
-    def withdraw(data: Any) -> dict[str, Any]:
-        return or_error(lambda: game.withdraw(annotator(fields(data))))
-
-    def score(data: Any) -> dict[str, Any]:
-        return or_error(lambda: game.score(annotator(fields(data))) or {})
+    def score(data: Any, request: gr.Request) -> dict[str, Any]:
+        return or_error(lambda: game.score(visitor(game, fields(data), request).token) or {})
 
     def status(_: Any) -> dict[str, Any]:
         return or_error(game.status)
 
     return gr.HTML(
         html_template=_template(),
-        js_on_load=script("sketchpad.js", "draw.js"),
-        server_functions=[look, submit, retract, withdraw, score, status],
+        js_on_load=script("sketchpad.js", "hub.js", "draw.js"),
+        server_functions=[look, submit, retract, score, status],
         apply_default_css=False,
         elem_id="draw",
-    )
-
-
-def header() -> gr.HTML:
-    """Name of the game and how the round goes; draw.js keeps it up to date."""
-    return gr.HTML(
-        '<div id="header"><h1 class="name">HOOD<span>WINK</span></h1>'
-        '<div id="round-status"><span class="round"></span>'
-        '<progress max="1" value="0" aria-label="Fooling drawings towards the next retraining"></progress>'
-        '<span class="count"></span> <span class="waiting"></span></div></div>',
-        apply_default_css=False,
     )
 
 

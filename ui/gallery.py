@@ -10,7 +10,7 @@ import gradio as gr
 from flagging.attempts import Attempt, Refused
 from flagging.judging import State
 from flagging.ledger import Ledger
-from ui.browser import HERE, fields, or_error, script
+from ui.browser import HERE, account, fields, or_error, script
 from ui.game import Game
 
 STATES: tuple[State, ...] = get_args(State)
@@ -23,13 +23,15 @@ def gallery(game: Game) -> gr.HTML:
     def drawings(data: Any) -> dict[str, Any]:
         return or_error(lambda: page(game.ledger, fields(data)))
 
-    def hide(data: Any) -> dict[str, Any]:
+    def hide(data: Any, request: gr.Request) -> dict[str, Any]:
         sent = data if isinstance(data, dict) else {}
-        return or_error(lambda: game.hide(sent.get("token"), sent.get("attempt_id"), sent.get("hidden")))
+        return or_error(
+            lambda: game.hide(sent.get("token"), sent.get("attempt_id"), sent.get("hidden"), account(game, request))
+        )
 
     return gr.HTML(
         html_template=_template(),
-        js_on_load=script("looking.js", "gallery.js"),
+        js_on_load=script("looking.js", "gallery.js", "drawings.js"),
         server_functions=[drawings, hide],
         apply_default_css=False,
         elem_id="gallery",
@@ -43,12 +45,12 @@ def page(ledger: Ledger, sent: dict[str, Any]) -> dict[str, Any]:
     what it was. Raises Refused with a sentence for anything else.
     """
     now = ledger.open_round()
-    label = _number(sent, "label", 0, 9)
+    label = number_or_none(sent, "label", 0, 9)
     attempts, following = ledger.gallery(
         label=label,
-        round_number=_number(sent, "round", 1, MOST_NUMBER),
+        round_number=number_or_none(sent, "round", 1, MOST_NUMBER),
         state=_state(sent.get("state")),
-        before=_number(sent, "before", 0, MOST_NUMBER),
+        before=number_or_none(sent, "before", 0, MOST_NUMBER),
         count=PER_PAGE,
         # A filter by digit would tell judges what a drawing they are to read blind was meant as.
         decided_only=label is not None and now.quorum > 0,
@@ -94,7 +96,7 @@ def thinned(strokes: list[Any], most: int = MOST_POINTS) -> list[Any]:
     return [[*stroke[:-1:every], stroke[-1]] for stroke in strokes]
 
 
-def _number(sent: dict[str, Any], name: str, low: int, high: int) -> int | None:
+def number_or_none(sent: dict[str, Any], name: str, low: int, high: int) -> int | None:
     value = sent.get(name)
     if value is None:
         return None

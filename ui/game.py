@@ -10,6 +10,7 @@ import reprlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from flagging.attempts import Answer, Attempt, Refused
@@ -17,6 +18,7 @@ from flagging.callback import LedgerCallback
 from flagging.database import LedgerUnavailable
 from flagging.decisions import OpenRound
 from flagging.home import Home
+from flagging.ledger import Drawn
 from flagging.publisher import Publisher
 from model.served import ServedModel
 from model.weights import install_shipped, load_weights
@@ -24,6 +26,7 @@ from retrain.history import History, describe_round
 from retrain.rounds import check_usable, roll_back
 from retrain.settings import RoundSettings
 from retrain.worker import Worker
+from ui.people import Account
 from ui.scores import Scores
 
 log = logging.getLogger("hoodwink")
@@ -31,7 +34,9 @@ log = logging.getLogger("hoodwink")
 LOOK_EVERY_SECONDS = 0.5
 REMEMBERED_TRIES = 10_000
 MAX_SKIPPED = 200
+MAX_WITHDRAWN = 1000  # at once, where they are chosen one by one
 MIN_TOKEN_LENGTH = 16
+SIGN_IN_TO_JUDGE = "sign in with Hugging Face to judge: here only the votes of people who signed in count"
 _TRY_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 
@@ -40,6 +45,10 @@ class Game:
 
     live: show predictions while people draw. maintainer_token: opens retraining and rolling back.
     environment: what the worker is started with. publisher: keeps the data folder and the Hub the same; started before.
+    sign_in: people may sign in with their Hub account, and only who did may judge. maintainers: names of accounts that
+    need no token, in any case.
+
+    Who somebody is comes in as `token`: of their browser or client, or of their account. `also`: what else is theirs.
     """
 
     def __init__(
@@ -51,6 +60,8 @@ class Game:
         maintainer_token: str,
         environment: Mapping[str, str],
         publisher: Publisher | None = None,
+        sign_in: bool = False,
+        maintainers: frozenset[str] = frozenset(),
     ) -> None:
         if len(maintainer_token) < MIN_TOKEN_LENGTH:
             raise ValueError(
@@ -58,6 +69,8 @@ class Game:
             )
         self.settings = settings
         self.live = live
+        self.sign_in = sign_in
+        self._maintainers = frozenset(name.lower() for name in maintainers) if sign_in else frozenset()
         self._maintainer_token = maintainer_token
         self._home = home
         self.ledger = home.open_ledger(create=True)
@@ -211,10 +224,12 @@ class Game:
         except LedgerUnavailable:
             return None
 
-    def retract(self, attempt_id: object, token: str) -> dict[str, Any]:
+    def retract(self, attempt_id: object, token: str, also: Sequence[str] = ()) -> dict[str, Any]:
         if not isinstance(attempt_id, str) or not attempt_id.isascii():
             raise Refused(f"attempt_id is {reprlib.repr(attempt_id)}; send the one that /submit gave")
-        attempt = self.ledger.retract(attempt_id, self.ledger.annotator(token))
+        owner = self.ledger.find(attempt_id).annotator
+        mine = self._annotators(token, also)
+        attempt = self.ledger.retract(attempt_id, owner if owner in mine else mine[0])
         now = self._open_round_or_last_known()
         return {
             "attempt_id": attempt.attempt_id,
@@ -226,13 +241,45 @@ class Game:
             "threshold": self.settings.fooling_threshold,
         }
 
-    def withdraw(self, token: str) -> dict[str, Any]:
-        """Really delete everything this annotator drew."""
-        deleted = self.ledger.withdraw(self.ledger.annotator(token))
-        self.scores.forget()
-        with self._known_tries_lock:
-            self._known_tries.clear()
-        return {"deleted": deleted}
+    def drawn_by(
+        self, token: str, also: Sequence[str] = (), *, before: int | None = None, count: int = 36
+    ) -> tuple[list[Drawn], int | None]:
+        """All that a person drew, newest first, and where the next page begins."""
+        return self.ledger.drawn_by(*self._annotators(token, also), before=before, count=count)
+
+    def withdraw(self, token: str, also: Sequence[str] = (), attempt_ids: object = None) -> dict[str, Any]:
+        """Really delete all that a person drew, or, with attempt_ids, only these drawings of theirs.
+
+        Raises Refused if one of them is not theirs; then nothing was deleted. withdrawn_at: UTC; what is published later
+        has nothing of them.
+        """
+        mine = self._annotators(token, also)
+        deleted = 0
+        try:
+            if attempt_ids is None:
+                for annotator in mine:
+                    deleted += self.ledger.withdraw(annotator)
+            else:
+                for annotator, chosen in self._by_annotator(mine, _checked_chosen(attempt_ids)).items():
+                    deleted += self.ledger.withdraw(annotator, chosen)
+        finally:
+            self.scores.forget()
+            with self._known_tries_lock:
+                self._known_tries.clear()
+        return {"deleted": deleted, "withdrawn_at": datetime.now(UTC).isoformat(timespec="milliseconds")}
+
+    def _annotators(self, token: str, also: Sequence[str]) -> list[str]:
+        return [self.ledger.annotator(name) for name in (token, *also)]
+
+    def _by_annotator(self, mine: list[str], attempt_ids: Sequence[str]) -> dict[str, list[str]]:
+        """Which of these drawings are whose of one person's names. Raises Refused for any that is not theirs."""
+        found: dict[str, list[str]] = {}
+        for attempt_id in attempt_ids:
+            annotator = self.ledger.find(attempt_id).annotator
+            if annotator not in mine:
+                raise Refused(f"drawing {attempt_id[:60]!r} is not yours; only who drew it can withdraw it")
+            found.setdefault(annotator, []).append(attempt_id)
+        return found
 
     def _open_round_or_last_known(self) -> OpenRound:
         """For the counts beside something that is recorded: an error here would deny what is on disk."""
@@ -247,12 +294,23 @@ class Game:
 
     # -- judging -----------------------------------------------------------------------------------------
 
-    def next_to_judge(self, token: str, skipped: object = ()) -> dict[str, Any]:
+    def may_judge(self, token: str) -> bool:
+        return not self.sign_in or token.startswith("hub:")
+
+    def next_to_judge(self, token: str, skipped: object = (), also: Sequence[str] = ()) -> dict[str, Any]:
         """A drawing to read blind: its strokes, and nothing that was said of it. None when nothing waits for this annotator.
 
-        skipped: ids of drawings not to be shown. waiting: undecided drawings, whoever drew them.
+        skipped: ids of drawings not to be shown. waiting: undecided drawings, whoever drew them. Raises Refused for
+        somebody who must sign in first.
         """
-        drawing = self.ledger.next_to_judge(self.ledger.annotator(token), _checked_skipped(skipped))
+        if not self.may_judge(token):
+            raise Refused(SIGN_IN_TO_JUDGE)
+        me, *others = self._annotators(token, also)
+        unwanted = list(_checked_skipped(skipped))
+        drawing = self.ledger.next_to_judge(me, unwanted)
+        while drawing and drawing.annotator in others:  # drawn before they signed in
+            unwanted.append(drawing.attempt_id)
+            drawing = self.ledger.next_to_judge(me, unwanted)
         return {
             "attempt_id": drawing and drawing.attempt_id,
             "strokes": drawing and json.loads(drawing.strokes),
@@ -260,14 +318,19 @@ class Game:
             "quorum": self.settings.quorum,
         }
 
-    def judge(self, attempt_id: object, reading: object, token: str) -> dict[str, Any]:
+    def judge(self, attempt_id: object, reading: object, token: str, also: Sequence[str] = ()) -> dict[str, Any]:
         """Record a vote: a digit or "not a digit". Raises Refused with a sentence; then nothing was recorded.
 
         lacking: votes that could still decide the drawing, at the fewest; 0 once it is decided.
         """
+        if not self.may_judge(token):
+            raise Refused(SIGN_IN_TO_JUDGE)
         if not isinstance(attempt_id, str) or not attempt_id.isascii():
             raise Refused(f"attempt_id is {reprlib.repr(attempt_id)}; send the one that /next_to_judge gave")
-        drawing = self.ledger.record_vote(attempt_id, reading, self.ledger.annotator(token))
+        me, *others = self._annotators(token, also)
+        if others and self.ledger.find(attempt_id).annotator in others:
+            raise Refused("this drawing is your own; others judge it")
+        drawing = self.ledger.record_vote(attempt_id, reading, me)
         if drawing.state != "pending":
             self._wake.set()
         return {
@@ -307,15 +370,19 @@ class Game:
             "progress": worker.progress,
             "problem": self._problem or worker.message,
             "last_decision": describe_round(closed) if closed else None,
-            "hub": vars(self._publisher.state) if self._publisher else None,
+            "hub": self.hub(),
         }
+
+    def hub(self) -> dict[str, Any] | None:
+        """What is on the Hub and what is not yet, as PublisherState has it; None where no repository is used."""
+        return vars(self._publisher.state) if self._publisher else None
 
     def rounds(self) -> list[dict[str, Any]]:
         return [describe_round(closed) for closed in self.ledger.closed_rounds()]
 
-    def retrain(self, maintainer_token: object) -> dict[str, Any]:
-        """Start a retraining now, also below the threshold. Raises Refused without the token."""
-        self.check_maintainer(maintainer_token)
+    def retrain(self, maintainer_token: object, account: Account | None = None) -> dict[str, Any]:
+        """Start a retraining now, also below the threshold. Raises Refused for anybody but maintainers."""
+        self.check_maintainer(maintainer_token, account)
         now = self.ledger.open_round()
         check_usable(now)
         if not self.worker.start(now=True):
@@ -323,18 +390,20 @@ class Game:
         self._tried_with = now.number, now.usable
         return self.status()
 
-    def rollback(self, maintainer_token: object, weights_id: object) -> dict[str, Any]:
-        """Serve earlier weights again. Raises Refused without the token or for weights never served."""
-        self.check_maintainer(maintainer_token)
+    def rollback(self, maintainer_token: object, weights_id: object, account: Account | None = None) -> dict[str, Any]:
+        """Serve earlier weights again. Raises Refused for anybody but maintainers, or for weights never served."""
+        self.check_maintainer(maintainer_token, account)
         if not isinstance(weights_id, str):
             raise Refused(f"weights_id is {reprlib.repr(weights_id)}; send one that /rounds lists")
         roll_back(self.ledger, self._home.weights, weights_id)
         self.catch_up()
         return self.status()
 
-    def hide(self, maintainer_token: object, attempt_id: object, hidden: object) -> dict[str, Any]:
+    def hide(
+        self, maintainer_token: object, attempt_id: object, hidden: object, account: Account | None = None
+    ) -> dict[str, Any]:
         """Take a drawing out of the galleries and all counts, or, with hidden False, put it back. Nothing is deleted."""
-        self.check_maintainer(maintainer_token)
+        self.check_maintainer(maintainer_token, account)
         if not isinstance(attempt_id, str) or not attempt_id.isascii():
             raise Refused(f"attempt_id is {reprlib.repr(attempt_id)}; send one that the gallery shows")
         if not isinstance(hidden, bool):
@@ -342,8 +411,13 @@ class Game:
         self.ledger.hide(attempt_id, hidden)
         return {"attempt_id": attempt_id, "hidden": hidden}
 
-    def check_maintainer(self, token: object) -> None:
-        """Raises Refused unless this is the maintainer token; compared in constant time."""
+    def is_maintainer(self, account: Account | None) -> bool:
+        return account is not None and account.name.lower() in self._maintainers
+
+    def check_maintainer(self, token: object, account: Account | None = None) -> None:
+        """Raises Refused unless a maintainer's account is signed in, or this is the token; compared in constant time."""
+        if self.is_maintainer(account):
+            return
         ours = self._maintainer_token.encode()
         if not isinstance(token, str) or not hmac.compare_digest(token.encode(errors="surrogatepass"), ours):
             raise Refused(
@@ -362,6 +436,14 @@ def checked_try_id(try_id: object) -> str:
     if not isinstance(try_id, str) or not _TRY_ID.fullmatch(try_id):
         raise Refused("this drawing has no valid id; reload the page")
     return try_id
+
+
+def _checked_chosen(attempt_ids: object) -> Sequence[str]:
+    if isinstance(attempt_ids, list) and 0 < len(attempt_ids) <= MAX_WITHDRAWN:
+        names = [name for name in attempt_ids if isinstance(name, str) and name.isascii()]
+        if len(names) == len(attempt_ids):
+            return sorted(set(names))
+    raise Refused(f"the drawings to withdraw are no list of 1 to {MAX_WITHDRAWN} ids; reload the page")
 
 
 def _checked_skipped(skipped: object) -> Sequence[str]:

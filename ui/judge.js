@@ -37,7 +37,10 @@ async function next() {
 }
 
 function show(answer) {
-  reader.hidden = answer.quorum === 0;
+  const uninvited = Boolean(answer.sign_in);
+  reader.hidden = answer.quorum === 0 || uninvited;
+  $("#judge-sign-in").hidden = !uninvited;
+  $("#judge-sign-in .waiting").textContent = uninvited && answer.waiting ? `${drawings(answer.waiting)} ${answer.waiting === 1 ? "waits" : "wait"} for readers.` : "";
   $("#judge-off").hidden = answer.quorum !== 0;
   setDrawing(answer.attempt_id ? answer : null);
   // Only now, not between two drawings: a disabled button loses the focus.
@@ -151,6 +154,8 @@ function replay() {
   replayed = { times: times.map((stroke) => stroke.map((ms) => ms * slower)), began: performance.now(), ends: at * slower };
   paint();
 }
+
+$("#judge-sign-in button").addEventListener("click", () => window.hoodwinkSignIn("#judge"));
 
 // -- buttons and keys ------------------------------------------------------------------------------------
 for (let digit = 0; digit < 10; digit++) $(`#judge-${digit}`).addEventListener("click", () => vote(digit));

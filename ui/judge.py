@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui.browser import annotator, fields, or_error, script
+from ui.browser import fields, or_error, script, visitor
 from ui.game import Game
 
 HERE = Path(__file__).parent
@@ -14,13 +14,21 @@ HERE = Path(__file__).parent
 def judge_tab(game: Game) -> gr.HTML:
     """One drawing at a time. What reaches the browser before the vote is its strokes: no label, no prediction."""
 
-    def next_drawing(data: Any) -> dict[str, Any]:
-        return or_error(lambda: game.next_to_judge(annotator(fields(data)), fields(data).get("skipped", [])))
+    def next_drawing(data: Any, request: gr.Request) -> dict[str, Any]:
+        def ask() -> dict[str, Any]:
+            who = visitor(game, fields(data), request)
+            if game.settings.quorum and not game.may_judge(who.token):
+                return {"sign_in": True, "waiting": game.ledger.waiting_to_be_judged()}
+            return game.next_to_judge(who.token, fields(data).get("skipped", []), who.also)
 
-    def vote(data: Any) -> dict[str, Any]:
-        return or_error(
-            lambda: game.judge(fields(data).get("attempt_id"), fields(data).get("reading"), annotator(fields(data)))
-        )
+        return or_error(ask)
+
+    def vote(data: Any, request: gr.Request) -> dict[str, Any]:
+        def record() -> dict[str, Any]:
+            who = visitor(game, fields(data), request)
+            return game.judge(fields(data).get("attempt_id"), fields(data).get("reading"), who.token, who.also)
+
+        return or_error(record)
 
     return gr.HTML(
         html_template=_template(),

@@ -5,9 +5,12 @@ from typing import Any
 import gradio as gr
 
 from flagging.database import LedgerUnavailable
+from ui.browser import account
 from ui.game import Game
+from ui.hub_status import in_markdown
 
 LOCKED = "Opens with the maintainer token: HOODWINK_MAINTAINER_TOKEN, or in the link printed when the app starts."
+LOCKED_BUT_SIGN_IN = LOCKED.replace("Opens", "Opens for maintainers who signed in with Hugging Face, or")
 
 # The token comes in the address's fragment, which browsers send to no server, and is taken off it at once.
 READ_LINK = """(typed) => {
@@ -15,7 +18,7 @@ READ_LINK = """(typed) => {
         const token = decodeURIComponent(location.hash.slice("#maintainer=".length));
         try { sessionStorage.setItem("hoodwink-maintainer", token); } catch {}
         history.replaceState(null, "", location.pathname + location.search);
-        const tabs = [...document.querySelectorAll("[role=tab]")];
+        const tabs = [...document.querySelectorAll("[role=tab], .overflow-dropdown button")];
         tabs.find((tab) => tab.textContent.trim() === "Maintain")?.click();
         return [token];
     }
@@ -27,7 +30,8 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
     token = gr.Textbox(
         label="Maintainer token", type="password", placeholder="in the link printed when the app starts", max_lines=1
     )
-    locked = gr.Markdown(LOCKED)
+    closed = LOCKED_BUT_SIGN_IN if game.sign_in else LOCKED
+    locked = gr.Markdown(closed)
     with gr.Column(visible=False) as tools:
         overview = gr.Markdown()
         with gr.Row():
@@ -40,11 +44,11 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
     timer = gr.Timer(2.0, active=False)
     listed = gr.State(-1)  # the promotion the list of earlier weights was made for
 
-    def unlock(typed: str) -> tuple[Any, ...]:
+    def unlock(typed: str | None, request: gr.Request) -> tuple[Any, ...]:
         try:
-            game.check_maintainer(typed.strip())
+            game.check_maintainer((typed or "").strip(), account(game, request))
         except ValueError as error:
-            hint = gr.update(value=str(error) if typed else LOCKED, visible=True)
+            hint = gr.update(value=str(error) if typed else closed, visible=True)
             return gr.update(visible=False), hint, gr.update(visible=True), gr.Timer(active=False), *[gr.skip()] * 3
         return (
             gr.update(visible=True),
@@ -67,18 +71,21 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
         choices = _earlier_weights(game)
         return _overview(game), gr.update(choices=choices, value=None, visible=bool(choices)), newest
 
-    def start(typed: str) -> str:
-        _or_message(lambda: game.retrain(typed.strip()))
+    def start(typed: str, request: gr.Request) -> str:
+        _or_message(lambda: game.retrain((typed or "").strip(), account(game, request)))
         return _overview(game)
 
-    def roll(typed: str, weights_id: str | None) -> tuple[Any, ...]:
-        _or_message(lambda: game.rollback(typed.strip(), weights_id))
+    def roll(typed: str, weights_id: str | None, request: gr.Request) -> tuple[Any, ...]:
+        _or_message(lambda: game.rollback((typed or "").strip(), weights_id, account(game, request)))
         return gr.update(visible=False), *follow(-1)
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "maintain"}
     followed = [overview, earlier, listed]
     page.load(None, token, token, js=READ_LINK, api_visibility="private")
-    token.change(unlock, token, [tools, locked, token, timer, *followed], **quiet)
+    opened = [tools, locked, token, timer, *followed]
+    token.change(unlock, token, opened, **quiet)
+    if game.sign_in:  # a maintainer's account needs no token
+        page.load(unlock, token, opened, **quiet)
     tab.select(follow, listed, followed, **quiet)
     timer.tick(follow, listed, followed, **quiet)
     now.click(start, token, overview, **quiet)
@@ -101,6 +108,8 @@ def _overview(game: Game) -> str:
         lines.append(
             f"Round {s['last_decision']['round']} was {s['last_decision']['decision']}: {s['last_decision']['reason']}."
         )
+    if s["hub"]:
+        lines.append(in_markdown(s["hub"]))
     return "\n\n".join(lines)
 
 

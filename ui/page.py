@@ -6,10 +6,12 @@ from typing import Any
 import gradio as gr
 
 from ui.api import add_endpoints
-from ui.draw import draw_tab, header
+from ui.draw import draw_tab
 from ui.game import Game
+from ui.header import add_sign_in, header
 from ui.judge import judge_tab
 from ui.maintain import maintain_tab
+from ui.mine import mine_tab
 from ui.rounds import rounds_tab
 
 HERE = Path(__file__).parent
@@ -17,12 +19,16 @@ HERE = Path(__file__).parent
 
 def build_page(game: Game) -> gr.Blocks:
     with gr.Blocks(title="Hoodwink", analytics_enabled=False) as page:
-        header()
+        header(game)
+        if game.sign_in:
+            add_sign_in()
         with gr.Tabs():
             with gr.Tab("Draw", id="draw"):
                 draw_tab(game)
             with gr.Tab("Judge", id="judge"):
                 judge_tab(game)
+            with gr.Tab("My drawings", id="mine"):
+                mine_tab(game)
             with gr.Tab("Rounds", id="rounds"):
                 rounds_tab(game)
             with gr.Tab("Maintain", id="maintain") as maintain:

@@ -54,7 +54,7 @@ def people(chromium, app):
 
 
 def open_tab(person: Person, name: str = "Judge") -> None:
-    person.page.get_by_role("tab", name=name).click()
+    person.page.get_by_role("tab", name=name, exact=True).click()
 
 
 def shown(person: Person, attempt_id: str | None = None) -> None:

@@ -222,7 +222,7 @@ def test_new_figures_come_by_themselves_and_leave_what_is_open_alone(visitor):
 
 def test_it_asks_for_nothing_while_another_tab_is_looked_at(visitor):
     visitor.until("document.querySelectorAll('[data-refreshing=true]').length === 2")
-    visitor.page.get_by_role("tab", name="Draw").click()
+    visitor.page.get_by_role("tab", name="Draw", exact=True).click()
     visitor.until("document.querySelectorAll('[data-refreshing=true]').length === 0")
     visitor.look()
     visitor.until("document.querySelectorAll('[data-refreshing=true]').length === 2")

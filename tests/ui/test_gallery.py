@@ -12,6 +12,7 @@ from ui.gallery import gallery, page, thinned
 from ui.game import Game
 
 TOKEN = "a token long enough"
+NO_SESSION = None  # a request that is never looked at: nobody can sign in here
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(game, sent, sentence):
 @pytest.mark.parametrize("data", [None, 7, "x", [1]])
 def test_server_functions_answer_anything_with_a_sentence(server, data):
     assert server["drawings"](data) == {"error": "the page sent something unexpected; reload it"}
-    assert "needs the maintainer token" in server["hide"](data)["error"]
+    assert "needs the maintainer token" in server["hide"](data, NO_SESSION)["error"]
 
 
 def test_the_same_page_is_not_sent_twice(game):
@@ -129,13 +130,13 @@ def test_hiding_needs_the_token_and_deletes_nothing(game, server):
     first, second = add_fooling(game.ledger, 2)
     sent = {"attempt_id": first.attempt_id, "hidden": True}
     for token in (None, "", "wrong", 7):
-        assert "needs the maintainer token" in server["hide"]({**sent, "token": token})["error"]
+        assert "needs the maintainer token" in server["hide"]({**sent, "token": token}, NO_SESSION)["error"]
     assert len(page(game.ledger, {})["drawings"]) == 2
-    assert server["hide"]({**sent, "token": TOKEN}) == {"attempt_id": first.attempt_id, "hidden": True}
+    assert server["hide"]({**sent, "token": TOKEN}, NO_SESSION) == {"attempt_id": first.attempt_id, "hidden": True}
     assert ids(page(game.ledger, {})) == [second.attempt_id]
     assert game.status()["fooling"] == 1
     assert game.ledger.find(first.attempt_id).strokes == first.strokes
-    server["hide"]({**sent, "token": TOKEN, "hidden": False})
+    server["hide"]({**sent, "token": TOKEN, "hidden": False}, NO_SESSION)
     assert len(page(game.ledger, {})["drawings"]) == 2
 
 
@@ -150,7 +151,7 @@ def test_hiding_needs_the_token_and_deletes_nothing(game, server):
 )
 def test_hiding_what_makes_no_sense_is_refused_in_a_sentence(game, server, change, sentence):
     (attempt,) = add_fooling(game.ledger, 1)
-    answer = server["hide"]({"token": TOKEN, "attempt_id": attempt.attempt_id, "hidden": True} | change)
+    answer = server["hide"]({"token": TOKEN, "attempt_id": attempt.attempt_id, "hidden": True} | change, NO_SESSION)
     assert sentence in answer["error"]
     assert len(page(game.ledger, {})["drawings"]) == 1
 

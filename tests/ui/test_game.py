@@ -126,5 +126,5 @@ def test_the_annotator_is_never_kept_as_they_are(game):
     game.submit(PLAIN[1], 1, TOKEN)
     (attempt,) = game.ledger.attempts()
     assert TOKEN not in attempt.annotator
-    assert game.withdraw(TOKEN) == {"deleted": 1}
+    assert game.withdraw(TOKEN)["deleted"] == 1
     assert game.status()["attempts"] == 0
