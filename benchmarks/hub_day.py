@@ -188,13 +188,28 @@ def play(attempts: int, every: int, seed: int) -> Iterator[dict[str, Any]]:
                 before, waiting = now, 0
         clock.value.value += 3600
         publisher.publish()
-        whole = asked(pipe)
-        yield (
-            whole | {"left": ledger.outbox().waiting().rows, "ledger_mb": home.ledger_path.stat().st_size / 1e6} | spent
-        )
+        left = {"left": ledger.outbox().waiting().rows, "ledger_mb": home.ledger_path.stat().st_size / 1e6}
+        yield asked(pipe) | left | spent | restored(Path(folder) / "restored", ledger, api, clock)
         ledger.close()
     pipe.send("end")
     process.join()
+
+
+def restored(folder: Path, published: Ledger, api: HfApi, clock: Clock) -> dict[str, Any]:
+    """How long an empty disk takes to come back, and whether all counts are what they were."""
+    home = Home(folder, b"the key of the day")
+    ledger = home.open_ledger(create=True)
+    ledger.use_quorum(2)
+    started = time.perf_counter()
+    Publisher(ledger, home, HubSettings(DATASET, MODEL), api, clock.now).restore()
+    seconds = time.perf_counter() - started
+    same = (ledger.totals(), ledger.open_round(), ledger.served()) == (
+        published.totals(),
+        published.open_round(),
+        published.served(),
+    )
+    ledger.close()
+    return {"restoring": seconds, "restored_the_same": same}
 
 
 def asked(pipe: Connection) -> dict[str, Any]:
@@ -242,7 +257,8 @@ not trained, and what the model sees is drawn by lot. The publisher's process al
 
 The last fifth of the day took {ratio:.2f} times as long to publish as the first, and {sent:.2f} times the bytes. The busiest hour had
 {whole["busiest_hour"]} commits to the dataset (the Hub allows 128; a quarter is 32); {whole["refused"]} requests were refused. At the end
-{whole["left"]} rows were left to publish, the ledger had {whole["ledger_mb"]:.0f} MB, and the repository {whole["files"]} files.
+{whole["left"]} rows were left to publish, the ledger had {whole["ledger_mb"]:.0f} MB, and the repository {whole["files"]} files. An empty
+disk came back from it in {whole["restoring"]:.0f} s, with {"the same" if whole["restored_the_same"] else "OTHER"} counts, open round and served weights.
 """
 
 

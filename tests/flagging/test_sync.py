@@ -15,6 +15,7 @@ from huggingface_hub import HfApi
 from flagging.home import Home
 from flagging.hub import HubUnavailable, Overtaken
 from flagging.ledger import Ledger
+from flagging.pace import TooManyCommits
 from flagging.settings import HubSettings
 from flagging.shards import kind_of
 from flagging.sync import WITHDRAWING, Sync
@@ -231,6 +232,17 @@ def test_what_somebody_else_commits_meanwhile_is_never_written_over(spaces, hub)
     space.publish()
     assert hub.files(DATASET)["notes.txt"] == b"by hand"
     assert len(space.shards("attempts")) == 1
+
+
+def test_commits_made_before_a_restart_count_towards_the_hour(spaces, hub):
+    settings = HubSettings(DATASET, commits_per_hour=4)
+    space = spaces(settings=settings)
+    for number in range(4):
+        hub.create(DATASET) if number == 0 else hub.commit(DATASET, {f"note-{number}.txt": b"by hand"})
+    space.sync.pull()
+    with pytest.raises(TooManyCommits):
+        space.sync.push()
+    assert space.sync.pace.wait(urgent=True) > 3000
 
 
 # -- several Spaces ---------------------------------------------------------------------------------------
