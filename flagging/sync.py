@@ -11,7 +11,7 @@ from huggingface_hub import HfApi
 
 from flagging import hub
 from flagging.cards import SHOWN, Counts, dataset_card
-from flagging.changes import Change
+from flagging.changes import FULL_SHARD, Change
 from flagging.hub import HubFile, Repository
 from flagging.ledger import Ledger
 from flagging.outbox import KINDS, Batch, Row, Rows
@@ -21,6 +21,7 @@ from flagging.settings import HubSettings
 from flagging.shards import FOLDER, kind_of, read_shard
 
 MOST_ROWS = 10_000  # of a batch: some 25 MB
+MANY_SHARDS = 200  # small ones: a round that stays open for days is not waited for, so that a restart reads few
 STALE_SECONDS = 3600.0  # late votes show in the dataset within this time, also if no round closes
 # There as long as something withdrawn may still be in the history, so that whoever comes next ends the work.
 WITHDRAWING = "raw/withdrawing"
@@ -141,7 +142,7 @@ class Sync:
             if withdrawing:
                 change.operations.append(hub.add(WITHDRAWING, b"Drawings that were withdrawn are being deleted.\n"))
                 change.take_out(self._files.values(), self._outbox.withdrawn())
-            elif batch.closes_rounds:
+            elif batch.closes_rounds or self._small_shards() > MANY_SHARDS:
                 change.compact(self._files.values(), self._outbox.withdrawn())
             stale = self._outbox.stale_rounds() if rewriting else {}
             counts = self._rewrite_rounds(stale, change) if rewriting else {}
@@ -152,6 +153,9 @@ class Sync:
             self._outbox.written(stale, counts)
             self._written_at = self._clock()
             self._has_card = True
+
+    def _small_shards(self) -> int:
+        return sum(file.size < FULL_SHARD for file in self._files.values())
 
     def _rewrite_rounds(self, stale: Mapping[int, int], change: Change) -> dict[int, Counts]:
         """The files of rounds that are not what the rows say, and the card."""

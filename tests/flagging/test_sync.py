@@ -392,6 +392,16 @@ def test_shards_are_compacted_when_a_round_closes_and_nothing_is_lost(spaces):
     assert_comes_back(spaces, space)
 
 
+def test_a_round_that_stays_open_is_compacted_too(spaces, monkeypatch):
+    monkeypatch.setattr("flagging.sync.MANY_SHARDS", 10)
+    space = spaces()
+    for number in range(12):
+        add_fooling(space.ledger, 1, f"annotator {number}")
+        space.publish()
+    assert len(space.shards()) <= 12
+    assert_comes_back(spaces, space)
+
+
 def test_a_restarted_space_writes_no_round_anew_that_nobody_touched(spaces, hub):
     space = spaces()
     for number in (1, 2):
