@@ -35,7 +35,7 @@ def main() -> None:
     made = not token
     token = token or secrets.token_urlsafe(24)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a Space is stopped like this: what is left is published
-    publisher = None
+    game = publisher = None
     try:
         home = Home.from_environment(environment)
         publisher = start_publisher(home, environment)
@@ -49,18 +49,18 @@ def main() -> None:
             sign_in=people_can_sign_in(environment),
             maintainers=maintainers(environment),
         )
+        game.start()
+        page = build_page(game)
+        page.queue(default_concurrency_limit=8)
+        _, url, _ = page.launch(prevent_thread_lock=True, **launch_options())
+        if made:
+            print(f"* Maintain it at:   {url.rstrip('/')}/#maintainer={quote(token)}", flush=True)
+        page.block_thread()
     except (ValueError, RuntimeError, OSError) as error:
         sys.exit(f"hoodwink: {error}")
-    game.start()
-    page = build_page(game)
-    page.queue(default_concurrency_limit=8)
-    _, url, _ = page.launch(prevent_thread_lock=True, **launch_options())
-    if made:
-        print(f"* Maintain it at:   {url.rstrip('/')}/#maintainer={quote(token)}", flush=True)
-    try:
-        page.block_thread()
     finally:
-        game.stop()
+        if game:
+            game.stop()
         if publisher:
             publisher.stop()
 
