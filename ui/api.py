@@ -57,7 +57,8 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         """Say which digit you read in a drawing that /next_to_judge gave. Nobody judges their own, nobody twice.
 
         reading: a digit, 0 to 9, for example 7, or "not a digit". Gives what was recorded, the state of the drawing
-        and lacking: votes that could still decide it, at the fewest. Who you are is told as for /retract.
+        and lacking: votes that could still decide it, at the fewest. Who you are is told as for /retract; where people can
+        sign in, only those who did may judge.
         """
         return _answered(lambda: game.judge(attempt_id, reading, who(request).token, who(request).also))
 

@@ -27,8 +27,3 @@ def header(game: Game) -> gr.HTML:
         server_functions=[who],
         apply_default_css=False,
     )
-
-
-def add_sign_in() -> None:
-    """Gradio adds the addresses that sign people in and out to a page that has its button; ours looks better."""
-    gr.LoginButton(visible=False)

@@ -8,7 +8,7 @@ import gradio as gr
 from ui.api import add_endpoints
 from ui.draw import draw_tab
 from ui.game import Game
-from ui.header import add_sign_in, header
+from ui.header import header
 from ui.judge import judge_tab
 from ui.maintain import maintain_tab
 from ui.mine import mine_tab
@@ -18,10 +18,13 @@ HERE = Path(__file__).parent
 
 
 def build_page(game: Game) -> gr.Blocks:
+    # Gradio adds the addresses that sign people in and out to a page that has its button. Ours stands in the header: theirs
+    # is made outside the page, where it does not make an endpoint of its own, and is not shown.
+    sign_in = gr.LoginButton(visible=False) if game.sign_in else None
     with gr.Blocks(title="Hoodwink", analytics_enabled=False) as page:
         header(game)
-        if game.sign_in:
-            add_sign_in()
+        if sign_in:
+            sign_in.render()
         with gr.Tabs():
             with gr.Tab("Draw", id="draw"):
                 draw_tab(game)
