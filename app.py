@@ -8,10 +8,8 @@ import sys
 from collections.abc import Mapping
 from urllib.parse import quote
 
-# Before Gradio and the Hub's client are imported: they read this once. Xet would keep pieces of what people withdraw
-# in a cache of its own.
+# Before Gradio is imported: it reads this once.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 import torch
 

@@ -8,7 +8,6 @@ real pen digits; what the model sees in them is chosen at random (16 % wrong), w
 
 import json
 import multiprocessing as mp
-import os
 import platform
 import random
 import resource
@@ -21,8 +20,6 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated, Any
-
-os.environ["HF_HUB_DISABLE_XET"] = "1"  # before the client is imported; the local server does not speak xet
 
 import torch
 import typer

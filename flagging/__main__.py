@@ -12,8 +12,6 @@ from rich import print as show
 from rich.progress import Progress
 from rich.table import Table
 
-os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # see app.py; before the Hub's client is imported
-
 from flagging.attempts import Refused
 from flagging.home import Home
 from flagging.ledger import Ledger

@@ -18,6 +18,7 @@ from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationDelete,
     HfApi,
+    constants,
     hf_hub_download,
     set_client_factory,
 )
@@ -63,7 +64,7 @@ class Repository:
         self._type = repo_type
         self.pace = pace
         self._api = api or HfApi()
-        never_wait_for_ever()
+        set_up_client()
 
     def create(self) -> None:
         """Make the repository unless it is there."""
@@ -222,8 +223,11 @@ def _retry_after(error: HfHubHTTPError) -> float | None:
 _limited = threading.Event()
 
 
-def never_wait_for_ever() -> None:
-    """huggingface_hub sends most requests without a time limit: one lost packet would hang the publisher for good."""
+def set_up_client() -> None:
+    """Time limits: huggingface_hub sends most requests without, and one lost packet would hang the publisher for good.
+
+    And no xet: it takes a way of its own to the Hub, and keeps pieces of what people withdraw in a cache of its own.
+    """
 
     def limit(request: Any) -> None:
         given = request.extensions.get("timeout") or {}
@@ -239,5 +243,6 @@ def never_wait_for_ever() -> None:
 
     if not _limited.is_set():
         set_client_factory(client)
+        constants.HF_HUB_DISABLE_XET = True
         disable_progress_bars()  # nobody looks: this runs beside a game, or prints its own
         _limited.set()

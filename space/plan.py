@@ -13,7 +13,7 @@ from typing import Any
 from huggingface_hub import HfApi, SpaceHardware
 
 from flagging.home import MIN_KEY_LENGTH, kept_key
-from flagging.hub import HubUnavailable, add, checked_repository, delete, never_wait_for_ever
+from flagging.hub import HubUnavailable, add, checked_repository, delete, set_up_client
 from space import files, tokens
 from space.there import FREE_HARDWARE, has_drawings, look_at_space, look_up, must_be_writable, reaching
 from space.tokens import HOW_TO_MAKE_ONE, Repo
@@ -65,7 +65,7 @@ class Plan:
     """
 
     def __init__(self, wanted: Wanted, api: HfApi, root: Path, keys: Path, ask: Callable[[str], str] | None) -> None:
-        never_wait_for_ever()
+        set_up_client()
         self._wanted, self._api, self._ask = wanted, api, ask
         self.steps: list[Step] = []
         self.warnings: list[str] = []
