@@ -367,7 +367,7 @@ def test_other_hardware_brings_other_requirements(hub, deployed, run):
 
 def test_the_readme_makes_the_repository_a_space():
     card = yaml.safe_load((REPOSITORY / "README.md").read_text(encoding="utf-8").split("---")[1])
-    assert f"gradio=={card['sdk_version']}" in (REPOSITORY / "requirements.txt").read_text().splitlines()
+    assert f"gradio[oauth]=={card['sdk_version']}" in (REPOSITORY / "requirements.txt").read_text().splitlines()
     assert card["sdk"] == "gradio"
     assert card["hf_oauth"] is True
     assert (REPOSITORY / card["app_file"]).exists()
