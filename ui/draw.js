@@ -286,8 +286,8 @@ function showHub(hub) {
   $("#hub a").href = hubAddress(hub);
   $("#hub a").textContent = hubInWords(hub);
   $("#hub a").title = `What is recorded here (drawings, tries, votes) is published in ${hub.repository}, every few minutes.`;
-  const problem = hub.problem ? `The Hub: ${hub.problem}. Drawings are kept here, and sent later.` : "";
-  if ($("#hub span").textContent !== problem) $("#hub span").textContent = problem;
+  $("#hub span").textContent = hub.problem ? "· kept here, and sent when the Hub can be used again" : "";
+  $("#hub span").title = hub.problem; // in full on the Maintain tab
 }
 
 function learnt(last) {

@@ -189,14 +189,20 @@ def test_ones_own_drawings_of_before_and_after_signing_in_are_withdrawn_here_and
     me.page.get_by_role("button", name="Withdraw it").click()
     me.says("1 drawing of yours deleted.", "#mine .said")
     assert {a.attempt_id for a in ledger.attempts()} & {before.attempt_id, after.attempt_id} == {after.attempt_id}
-    # The others, all at once.
+    # The others, all at once, while the Hub is out of reach.
+    hub.offline = True
     me.page.get_by_role("button", name="Withdraw all").click()
     me.page.locator("#mine .sure .yes").click()
     me.says("You have no drawings here.", "#mine .none")
     me.page.locator("#mine .none").wait_for()
     assert [a.annotator for a in ledger.attempts()] == [ledger.annotator("somebody else")]
     # The page says that it is going on on the Hub, and when it is done.
-    me.says("and is being deleted on the Hub.", "#mine .gone")
+    me.says("and is being deleted on the Hub. The Hub: ", "#mine .gone", seconds=60)
+    open_tab(me, "Draw")
+    me.says("kept here, and sent when the Hub can be used again", "#hub")
+    assert "could not be reached" in me.page.locator("#hub span").get_attribute("title")
+    hub.offline = False
+    open_tab(me, "My drawings")
     me.page.locator("#mine .gone").wait_for(state="hidden", timeout=120_000)
     open_tab(me, "Draw")
     me.says("All on the Hub (", "#hub a")
