@@ -33,7 +33,7 @@ MOST_OVERTAKEN = 5  # in a row
 class PublisherState:
     """What the page tells of the Hub. unpublished: rows that are only here; since: when the oldest was recorded.
 
-    published_at: when everything there was was last known to be on the Hub. problem: why it is not, or "".
+    published_at: when everything there was was last known to be on the Hub, and what was withdrawn to be gone. problem: why it is not, or "".
     """
 
     repository: str
@@ -174,7 +174,8 @@ class Publisher:
     def _tell(self, problem: str = "") -> None:
         waiting: Waiting = self._outbox.waiting()
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        published_at = self._state.published_at if waiting.rows or problem else now
+        unfinished = waiting.rows or problem or self._sync.is_withdrawing
+        published_at = self._state.published_at if unfinished else now
         self._state = PublisherState(self._state.repository, waiting.rows, waiting.since, published_at, problem)
 
     @contextmanager

@@ -113,16 +113,21 @@ class Sync:
 
     def has_work(self) -> bool:
         """Is there anything to push? Rows, a withdrawal to end, a tag, or late votes that have waited long enough."""
-        mine = WITHDRAWING in self._files or self._releases.is_due or self._votes_are_late()
+        mine = self.is_withdrawing or self._releases.is_due or self._votes_are_late()
         return mine or bool(self._outbox.waiting().rows)
 
+    @property
+    def is_withdrawing(self) -> bool:
+        """May something withdrawn still be on the Hub, as far as was seen at the last pull?"""
+        return WITHDRAWING in self._files
+
     def is_urgent(self) -> bool:
-        return self._outbox.is_urgent() or WITHDRAWING in self._files
+        return self._outbox.is_urgent() or self.is_withdrawing
 
     def push(self) -> bool:
         """Publish what waits, in one commit; True if there is more. Call pull right before."""
         batch = self._outbox.take(MOST_ROWS)
-        withdrawing = bool(batch.rows.get("withdrawals")) or WITHDRAWING in self._files
+        withdrawing = bool(batch.rows.get("withdrawals")) or self.is_withdrawing
         rewriting = batch.closes_rounds or withdrawing or self._votes_are_late() or not self._has_card
         if batch.places or rewriting:
             self._head = self._releases.push(batch.rows.get("promotions", []), self._head)

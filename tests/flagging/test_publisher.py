@@ -62,6 +62,23 @@ def test_while_the_hub_fails_the_state_says_how_much_waits_since_when_and_why(pu
     assert publisher.state.problem == ""
 
 
+def test_what_is_still_being_withdrawn_is_not_told_as_done(publisher, ledger, hub, monkeypatch):
+    monkeypatch.setattr("flagging.publisher.FIRST_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("flagging.publisher.FOLLOW_EVERY_SECONDS", 0.1)
+    add_fooling(ledger, 1)
+    publisher.start()
+    wait_for(lambda: publisher.state.published_at and not publisher.state.unpublished)
+    hub.fail("squash", "500", times=None)
+    ledger.withdraw(ledger.annotator("ann"))
+    wait_for(lambda: publisher.state.problem)
+    before = publisher.state.published_at
+    seen = len(hub.requests)
+    wait_for(lambda: len(hub.requests) > seen + 10)
+    assert publisher.state.published_at == before
+    hub.faults.clear()
+    wait_for(lambda: not publisher.state.problem and publisher.state.published_at > before)
+
+
 def test_stopping_publishes_what_is_left(publisher, ledger, hub):
     publisher.start()
     wait_for(lambda: publisher.state.published_at)
