@@ -10,13 +10,15 @@ import time
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from model.vision import torchvision
 
 # md5 sums of the original four files, as torchvision.datasets.MNIST.resources lists them.
 MD5 = {
@@ -159,20 +161,5 @@ def _is_reachable(addresses: Sequence[str]) -> bool:
         return False
 
 
-@cache
-def _torchvision_mnist():  # type: ignore[no-untyped-def]
-    """torchvision's MNIST class. Imported only here: it takes over a second.
-
-    A CPU-only torch beside the default torchvision wheel lacks the schemas of two operators that
-    torchvision looks up while importing; declaring them is enough for its data sets to work.
-    """
-    try:
-        from torchvision.datasets import MNIST
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        library = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        from torchvision.datasets import MNIST
-    return MNIST
+def _torchvision_mnist() -> Any:
+    return torchvision("datasets").MNIST
