@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.metrics import Share, accuracy, share
+from evaluation.test_sets import as_digits
 from flagging.attempts import Attempt
 from flagging.decisions import ClosedRound, OpenRound, RoundCounts
 from flagging.ledger import Ledger
 from model.clean_digits import Digits
 from model.weights import WeightsDamaged, build_network, load_weights
-from retrain.mixing import as_digits
 
 
 def describe_round(closed: ClosedRound) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What a round learns from: which drawings are trained on, which are held out, and why some are neither."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from evaluation.test_sets import as_digits
 from flagging.attempts import Attempt
 from flagging.ledger import Ledger
 from model.bending import Bending, bend, random_amounts
 from model.clean_digits import Digits
 from model.likeness import features_of, near_pairs
 from model.network import Network
-from model.strokes import Drawing, check_strokes, rasterise
+from model.strokes import Drawing, rasterise
 
 ACTIVE_ANNOTATORS = 3  # from so many on, no annotator may fill a round's training drawings
 ACTIVE_FROM = 5  # drawings that make an annotator active: our choice, so that a passer-by caps nobody
@@ -95,17 +95,6 @@ class Features:
             self._kept[attempt.attempt_id] = features.numpy().tobytes()
         rows = [np.frombuffer(self._kept[a.attempt_id], np.float32) for a in attempts]
         return torch.from_numpy(np.stack(rows)) if rows else torch.zeros(0, self._round0.fc2.in_features)
-
-
-def as_digits(attempts: Sequence[Attempt]) -> Digits:
-    """Attempts as images, drawn anew from their strokes, and the digits they show."""
-    images = [rasterise(drawing) for drawing in as_drawings(attempts)]
-    stacked = np.stack(images) if images else np.zeros((0, 28, 28), np.uint8)
-    return Digits(torch.from_numpy(stacked), torch.tensor([a.digit for a in attempts], dtype=torch.int64))
-
-
-def as_drawings(attempts: Sequence[Attempt]) -> list[Drawing]:
-    return [check_strokes(json.loads(attempt.strokes)) for attempt in attempts]
 
 
 def bent_digits(

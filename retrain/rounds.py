@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from evaluation.metrics import accuracy
+from evaluation.test_sets import as_digits, as_drawings
 from flagging.attempts import Attempt, Refused
 from flagging.decisions import ClosedRound, DecisionKind, OpenRound
 from flagging.ledger import Ledger
@@ -23,7 +24,7 @@ from model.weights import Card, WeightsDamaged, build_network, load_weights, sav
 from retrain.fine_tuning import fine_tune
 from retrain.gate import Readings, decide
 from retrain.history import played
-from retrain.mixing import Mix, as_digits, as_drawings, bent_digits, capped, held_out_of, mix
+from retrain.mixing import Mix, bent_digits, capped, held_out_of, mix
 from retrain.settings import FineTuningRecipe, RoundSettings
 
 LOOK_EVERY_STEPS = 25

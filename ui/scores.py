@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from evaluation.test_sets import as_digits
 from flagging.attempts import Attempt, Refused
 from flagging.ledger import Ledger
 from model.likeness import features_of, near
 from model.weights import build_network, load_weights
-from retrain.mixing import as_digits
 
 MISSED_AT_ONCE = 50
 REMEMBERED = 10_000  # fooling drawings of a digit that a new one is compared with

@@ -7,13 +7,14 @@ from collections import Counter
 import pytest
 import torch
 
+from evaluation.test_sets import as_digits
 from flagging.callback import LedgerCallback
 from model.likeness import features_of, near
 from model.served import ServedModel
 from model.weights import build_network, load_weights
 from retrain.fine_tuning import fine_tune
 from retrain.gate import GateSettings
-from retrain.mixing import as_digits, capped, held_out_of, mix
+from retrain.mixing import capped, held_out_of, mix
 from retrain.rounds import close_round
 from retrain.settings import FineTuningRecipe, RoundSettings
 from tests.made import PLAIN, FakeAnswer, add_fooling

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from evaluation.metrics import accuracy
+from evaluation.test_sets import as_digits, as_drawings
 from flagging.attempts import Refused
 from model.clean_digits import CleanDigitsMissing
 from model.weights import build_network, load_weights, save_weights
 from retrain.fine_tuning import fine_tune
 from retrain.gate import GateSettings
 from retrain.history import History, describe_round
-from retrain.mixing import as_digits, as_drawings, bent_digits
+from retrain.mixing import bent_digits
 from retrain.rounds import close_round, roll_back
 from retrain.settings import FineTuningRecipe, RoundSettings
 from tests.made import PLAIN, FakeAnswer, add_attempts, add_fooling

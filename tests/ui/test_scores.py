@@ -2,9 +2,9 @@
 
 import pytest
 
+from evaluation.test_sets import as_digits
 from flagging.home import Home
 from model.weights import load_weights
-from retrain.mixing import as_digits
 from tests.made import PLAIN, FakeAnswer, add_attempts, add_fooling
 from ui.scores import LEAST_TRIED, Scores
 

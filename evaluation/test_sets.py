@@ -1,0 +1,49 @@
+"""People's drawings as images to test on, and the frozen test sets of closed rounds."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from flagging.attempts import Attempt
+from flagging.ledger import Ledger
+from model.clean_digits import Digits
+from model.strokes import Drawing, check_strokes, rasterise
+
+
+@dataclass(frozen=True)
+class FrozenSet:
+    """The held-out fooling drawings of a round that are still usable. fooled: weights ids, one of each drawing."""
+
+    round: int
+    digits: Digits
+    fooled: tuple[str, ...]
+
+    def is_by_construction(self, weights_id: str) -> bool:
+        """Did every drawing in it fool just these weights? Then they read none of it rightly, whatever they can do."""
+        return set(self.fooled) == {weights_id}
+
+
+def as_digits(attempts: Sequence[Attempt]) -> Digits:
+    """Attempts as images, drawn anew from their strokes, and the digits they show."""
+    images = [rasterise(drawing) for drawing in as_drawings(attempts)]
+    stacked = np.stack(images) if images else np.zeros((0, 28, 28), np.uint8)
+    return Digits(torch.from_numpy(stacked), torch.tensor([a.digit for a in attempts], dtype=torch.int64))
+
+
+def as_drawings(attempts: Sequence[Attempt]) -> list[Drawing]:
+    return [check_strokes(json.loads(attempt.strokes)) for attempt in attempts]
+
+
+def frozen_sets(ledger: Ledger) -> list[FrozenSet]:
+    """The frozen test set of every round that has a drawing left in it, by round."""
+    rounds = {attempt_id: closed.number for closed in ledger.closed_rounds() for attempt_id in closed.test_set}
+    drawn: dict[int, list[Attempt]] = {}
+    for attempt in ledger.frozen_drawings():
+        drawn.setdefault(rounds[attempt.attempt_id], []).append(attempt)
+    return [
+        FrozenSet(number, as_digits(attempts), tuple(a.weights_id for a in attempts))
+        for number, attempts in sorted(drawn.items())
+    ]
