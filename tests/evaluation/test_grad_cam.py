@@ -6,8 +6,10 @@ from captum.attr import LayerGradCam
 from torch import nn
 from torch.nn import functional as F
 
-from evaluation.grad_cam import heat_map, heat_maps
+from evaluation.grad_cam import DIGITS, LastConvolution, heat_map, heat_maps
 from model.network import PIXEL_MEAN, PIXEL_STD, Network
+
+SIGNED, RECTIFIED = LastConvolution("conv2"), LastConvolution("conv2", rectified=True)
 
 
 class Tiny(nn.Module):
@@ -23,6 +25,11 @@ class Tiny(nn.Module):
 
     def forward(self, images):
         return self.last(F.relu(self.conv2(images)).flatten(1))
+
+
+def middle(heat):
+    """Centre of mass, row and column."""
+    return tuple(float(heat.sum(1 - axis) @ torch.arange(28.0) / heat.sum()) for axis in (0, 1))
 
 
 @pytest.fixture
@@ -42,13 +49,13 @@ def test_it_is_the_map_worked_out_by_hand():
     # and 2 where the second is positive, so the channel weights are 1 and (2 + 0 + 0 + 0) / 4 = 0.5.
     rectified = torch.tensor([[1 + 0.5, 2.0], [3.0, 4.0]]) / 4
     signed = torch.tensor([[1 + 0.5, 2.0], [3 - 0.5, 4 - 1.0]]) / 3
-    assert torch.equal(heat_maps(Tiny(), image, 0)[0], rectified)
-    assert torch.equal(heat_maps(Tiny(), image, 0, rectified=False)[0], signed)
+    assert torch.equal(heat_maps(Tiny(), image, 0, RECTIFIED)[0], rectified)
+    assert torch.equal(heat_maps(Tiny(), image, 0, SIGNED)[0], signed)
 
 
 def test_where_nothing_speaks_for_a_class_the_map_is_zero():
     image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
-    assert torch.equal(heat_maps(Tiny(), image, 1), torch.zeros(1, 2, 2))
+    assert torch.equal(heat_maps(Tiny(), image, 1, RECTIFIED), torch.zeros(1, 2, 2))
 
 
 def test_without_a_gradient_the_map_is_zero_and_not_nan(network, images):
@@ -56,7 +63,7 @@ def test_without_a_gradient_the_map_is_zero_and_not_nan(network, images):
     assert torch.equal(heat_maps(network, images, 3), torch.zeros(6, 28, 28))
 
 
-def test_the_coarse_map_is_laid_over_the_pixels_it_saw():
+def test_a_map_that_covers_the_image_is_laid_over_the_pixels_it_saw():
     network = nn.Sequential()
     network.conv2 = nn.Conv2d(1, 1, 7, stride=7, bias=False)
     network.flat, network.last = nn.Flatten(), nn.Linear(16, 10, bias=False)
@@ -64,33 +71,50 @@ def test_the_coarse_map_is_laid_over_the_pixels_it_saw():
     nn.init.ones_(network.last.weight)
     image = torch.zeros(1, 1, 28, 28)
     image[0, 0, 7:14, 14:21] = 1  # cell (1, 2) of 4 x 4, its middle at pixel (10, 17)
-    heat = heat_maps(network, image, 0)[0]
-    assert torch.unravel_index(heat.argmax(), heat.shape) == (10, 17)
-    assert float(heat.sum(1) @ torch.arange(28.0) / heat.sum()) == pytest.approx(10)
-    assert float(heat.sum(0) @ torch.arange(28.0) / heat.sum()) == pytest.approx(17)
+    assert middle(heat_maps(network, image, 0, RECTIFIED)[0]) == pytest.approx((10, 17), abs=1e-4)
+
+
+def test_heat_of_a_cell_lies_in_the_middle_of_the_pixels_it_sees(network, images):
+    """Cell (2, 5) of the digit network's 8 x 8 sees rows 4 to 17 and columns 10 to 23."""
+    images.requires_grad_()
+    x = F.relu(F.max_pool2d(network.conv1(images), 2))
+    seen = torch.autograd.grad(network.conv2(x)[:, :, 2, 5].sum(), images)[0].abs().sum((0, 1)).nonzero()
+    assert (seen.amin(0).tolist(), seen.amax(0).tolist()) == ([4, 10], [17, 23])
+
+    class OneCell(nn.Module):
+        """Cell (2, 5) is active and decides."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv2 = nn.Conv2d(1, 1, 1, bias=False)
+            nn.init.ones_(self.conv2.weight)
+
+        def forward(self, images):
+            cells = torch.zeros(1, 1, 8, 8).index_put_((*torch.tensor([0, 0, 2, 5]).split(1),), images.amax())
+            return self.conv2(cells).sum((2, 3)).expand(-1, 10)
+
+    assert middle(heat_maps(OneCell(), images[:1], 0)[0]) == pytest.approx(((4 + 17) / 2, (10 + 23) / 2), abs=1e-4)
 
 
 def test_it_is_captums_own_on_a_random_network(network, images):
     classes = torch.tensor([0, 3, 9, 1, 5, 5])
     theirs = LayerGradCam(network, network.conv2).attribute(images, classes, relu_attributions=True)  # (6, 1, 8, 8)
     theirs = F.interpolate(theirs, (28, 28), mode="bilinear", align_corners=False)[:, 0].detach()
-    ours = heat_maps(network, images, classes, rectified=False)
     assert theirs.amax((1, 2)).min() > 0
-    torch.testing.assert_close(ours, theirs / theirs.amax((1, 2), keepdim=True))
+    torch.testing.assert_close(heat_maps(network, images, classes, SIGNED), theirs / theirs.amax((1, 2), keepdim=True))
 
 
-@pytest.mark.parametrize("rectified", [True, False])
-def test_it_is_what_autograd_alone_gives(network, images, rectified):
+@pytest.mark.parametrize("layer", [DIGITS, SIGNED])
+def test_it_is_what_autograd_alone_gives(network, images, layer):
     classes = torch.tensor([0, 3, 9, 1, 5, 5])
     x = F.relu(F.max_pool2d(network.conv1((images - PIXEL_MEAN) / PIXEL_STD), 2))
     seen = network.conv2(x)  # (6, 20, 8, 8)
     logits = network.fc2(F.relu(network.fc1(F.relu(F.max_pool2d(seen, 2)).flatten(1))))
     slope = torch.autograd.grad(logits[range(6), classes].sum(), seen)[0].mean((2, 3), keepdim=True)
-    coarse = F.relu((slope * (seen.clamp(min=0) if rectified else seen)).sum(1, keepdim=True))
-    fine = F.interpolate(coarse, (28, 28), mode="bilinear", align_corners=False)[:, 0].detach()
-    torch.testing.assert_close(
-        heat_maps(network, images, classes, rectified=rectified), fine / fine.amax((1, 2), keepdim=True)
-    )
+    coarse = F.relu((slope * (seen.clamp(min=0) if layer.rectified else seen)).sum(1, keepdim=True))
+    side = 28 - 2 * layer.margin
+    fine = F.pad(F.interpolate(coarse, (side, side), mode="bilinear"), [layer.margin] * 4)[:, 0].detach()
+    torch.testing.assert_close(heat_maps(network, images, classes, layer), fine / fine.amax((1, 2), keepdim=True))
 
 
 def test_one_digit_is_the_batchs_first(network):

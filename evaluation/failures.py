@@ -1,0 +1,115 @@
+"""Confident failures: what networks read wrongly although they were sure."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from evaluation.study import Images, Study, read
+
+CONFIDENCE = 0.9  # from so much on a wrong reading is a confident one
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one network made of one image. confidence: the probability of the class it predicted."""
+
+    weights: str
+    predicted: int
+    confidence: float
+    probabilities: list[float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An image that at least one network reads wrongly, and what every network makes of it."""
+
+    id: str
+    index: int  # in the images it was found in
+    true: int
+    readings: list[Reading]
+    notes: dict[str, Any]
+
+    @property
+    def mistaken(self) -> Reading:
+        """The surest of the wrong readings."""
+        return max((r for r in self.readings if r.predicted != self.true), key=lambda r: r.confidence)
+
+
+@dataclass(frozen=True)
+class Failures:
+    """cases: surest first. wrong: of `n` images, those each network reads wrongly, by its name."""
+
+    cases: list[Case]
+    n: int
+    wrong: dict[str, int]
+    confidence: float | None
+    top: int | None
+
+    def sentence(self) -> str:
+        """How many there are, and of what."""
+        counts = ", ".join(f"{name} reads {wrong} wrongly" for name, wrong in self.wrong.items())
+        if not self.cases:
+            sure = "" if self.confidence is None else f" with a confidence of {self.confidence:g} or more"
+            return f"Nothing to show: of {self.n} images none is read wrongly{sure} ({counts})."
+        bound = "" if self.confidence is None else f" with a confidence of {self.confidence:g} or more"
+        first = "" if self.top is None else f", the {self.top} surest at most"
+        images = "image is" if len(self.cases) == 1 else "images are"
+        return f"{len(self.cases)} of {self.n} {images} read wrongly{bound}{first} ({counts})."
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "sentence": self.sentence()}
+
+
+def find_failures(
+    networks: Mapping[str, nn.Module], data: Images, confidence: float | None = CONFIDENCE, top: int | None = None
+) -> Failures:
+    """Images that any of the networks reads wrongly with at least this confidence, surest first; the first `top`.
+
+    confidence None: however sure. An image is a case for all networks as soon as it is one for any, so that none
+    of them looks better merely because the other's failures were looked for. Raises ValueError on bounds that make no sense.
+    """
+    if confidence is not None and not 0 <= confidence <= 1:
+        raise ValueError(f"confidence is {confidence}; choose a share from 0 to 1")
+    if top is not None and top < 1:
+        raise ValueError(f"top is {top}; choose 1 or more")
+    read_by = {name: read(network, data.images) for name, network in networks.items()}
+    sure = torch.stack([_sureness_of_errors(p, data.labels) for p in read_by.values()])  # (networks, N), -1: right
+    worst = sure.amax(0)  # (N,)
+    bound = 0.0 if confidence is None else confidence
+    chosen = [i for i in worst.argsort(descending=True, stable=True).tolist() if worst[i] >= bound][:top]
+    return Failures(
+        [_case(data, i, read_by) for i in chosen],
+        len(data),
+        {name: int((each >= 0).sum()) for name, each in zip(read_by, sure, strict=True)},
+        confidence,
+        top,
+    )
+
+
+def _sureness_of_errors(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """(N,): the confidence where the reading is wrong, else -1."""
+    confidence, predicted = probabilities.max(1)
+    return torch.where(predicted == labels, -1.0, confidence)
+
+
+def _case(data: Images, index: int, read_by: Mapping[str, Tensor]) -> Case:
+    readings = [
+        Reading(name, int(p[index].argmax()), float(p[index].max()), p[index].tolist()) for name, p in read_by.items()
+    ]
+    return Case(data.ids[index], index, int(data.labels[index]), readings, data.notes[index])
+
+
+def look_at(
+    study: Study, networks: Mapping[str, nn.Module], data: Images, cases: list[Case]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """By network: Grad-CAM of each case for the class it predicted and for the true one, two of (cases, H, W)."""
+    images = data.images[[case.index for case in cases]]
+    true = torch.tensor([case.true for case in cases], dtype=torch.int64)
+    maps = {}
+    for nth, (name, network) in enumerate(networks.items()):
+        predicted = torch.tensor([case.readings[nth].predicted for case in cases], dtype=torch.int64)
+        maps[name] = (study.heat(network, images, predicted), study.heat(network, images, true))
+    return maps
