@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from evaluation.study import Images, Study, read
+from evaluation.study import Images, Study, digits_as_images, read
+from evaluation.test_sets import as_digits
+from flagging.ledger import Ledger
 
 CONFIDENCE = 0.9  # from so much on a wrong reading is a confident one
 
@@ -53,11 +55,11 @@ class Failures:
         counts = ", ".join(f"{name} reads {wrong} wrongly" for name, wrong in self.wrong.items())
         if not self.cases:
             sure = "" if self.confidence is None else f" with a confidence of {self.confidence:g} or more"
-            return f"Nothing to show: of {self.n} images none is read wrongly{sure} ({counts})."
+            return f"Nothing to show: of {self.n:,} images none is read wrongly{sure} ({counts})."
         bound = "" if self.confidence is None else f" with a confidence of {self.confidence:g} or more"
         first = "" if self.top is None else f", the {self.top} surest at most"
         images = "image is" if len(self.cases) == 1 else "images are"
-        return f"{len(self.cases)} of {self.n} {images} read wrongly{bound}{first} ({counts})."
+        return f"{len(self.cases)} of {self.n:,} {images} read wrongly{bound}{first} ({counts})."
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "sentence": self.sentence()}
@@ -100,6 +102,27 @@ def _case(data: Images, index: int, read_by: Mapping[str, Tensor]) -> Case:
         Reading(name, int(p[index].argmax()), float(p[index].max()), p[index].tolist()) for name, p in read_by.items()
     ]
     return Case(data.ids[index], index, int(data.labels[index]), readings, data.notes[index])
+
+
+def fooling_drawings(ledger: Ledger) -> Images:
+    """The drawings of all frozen test sets, each labelled with what it shows as far as is known.
+
+    Those that fooled just the weights looked at are wrong by construction; `fooled_weights` in the notes tells which.
+    """
+    drawn = ledger.frozen_drawings()
+    images = digits_as_images(as_digits(drawn), "drawing")
+    notes = [
+        {
+            "meant_as": attempt.label,
+            "judged_as": attempt.judged_label,
+            "seen_as": attempt.prediction,
+            "fooled_weights": attempt.weights_id,
+            "round": attempt.round,
+            "drawn_at": attempt.created_at,
+        }
+        for attempt in drawn
+    ]
+    return Images(images.images, images.labels, [attempt.attempt_id for attempt in drawn], notes)
 
 
 def look_at(

@@ -28,6 +28,9 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def first(self, count: int) -> "Images":
+        return Images(self.images[:count], self.labels[:count], self.ids[:count], self.notes[:count])
+
 
 @dataclass(frozen=True)
 class Splits:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.network import Network
 
@@ -50,7 +51,7 @@ def build_network(weights: Weights) -> Network:
     return network.eval()
 
 
-def save_weights(network: Network, card: Card, folder: Path) -> Weights:
+def save_weights(network: nn.Module, card: Card, folder: Path) -> Weights:
     """Write a weights file under its id, complete or not at all, and give what was written."""
     tensors = {name: tensor.detach().clone().contiguous() for name, tensor in network.state_dict().items()}
     packed = safetensors.torch.save(tensors, metadata={"card": json.dumps(asdict(card), sort_keys=True)})
@@ -59,18 +60,18 @@ def save_weights(network: Network, card: Card, folder: Path) -> Weights:
     return Weights(weights_id, tensors, card)
 
 
-def load_weights(folder: Path, weights_id: str) -> Weights:
-    """Read and check a weights file.
+def load_weights(folder: Path, weights_id: str, blank: Callable[[], nn.Module] = Network) -> Weights:
+    """Read and check a weights file. blank: makes a network of the kind they are for.
 
     Raises WeightsDamaged if it is missing, its bytes do not hash to its name, or it does not fit the network.
     """
     path = folder / f"{weights_id}.safetensors"
     if not weights_id.isalnum():
         raise WeightsDamaged(f"{weights_id!r} is not a weights id; `python -m retrain status` lists them")
-    return read_weights(path, weights_id)
+    return read_weights(path, weights_id, blank)
 
 
-def read_weights(path: Path | str, weights_id: str | None = None) -> Weights:
+def read_weights(path: Path | str, weights_id: str | None = None, blank: Callable[[], nn.Module] = Network) -> Weights:
     """Read a weights file under whatever name; its id is what its bytes hash to, which must be `weights_id` if given.
 
     Raises WeightsDamaged if it is missing, is another one, holds no card, or does not fit the network.
@@ -88,7 +89,7 @@ def read_weights(path: Path | str, weights_id: str | None = None) -> Weights:
         tensors = safetensors.torch.load(packed)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise WeightsDamaged(f"{path} is not a weights file with a card ({error}); delete it or restore it") from error
-    expected = {name: tensor.shape for name, tensor in Network().state_dict().items()}
+    expected = {name: tensor.shape for name, tensor in blank().state_dict().items()}
     if {name: tensor.shape for name, tensor in tensors.items()} != expected:
         raise WeightsDamaged(f"{path} does not fit the network; it holds {sorted(tensors)}")
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):

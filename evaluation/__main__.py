@@ -1,0 +1,241 @@
+"""python -m evaluation robustness | failures | compare | train"""
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import print as show
+from rich.progress import Progress
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from evaluation.study import Study
+    from model.clean_digits import CleanDigits
+    from model.weights import Weights
+
+app = typer.Typer(help="What breaks the model, how badly, and why.", no_args_is_help=True, add_completion=False)
+AsJson = Annotated[bool, typer.Option("--json", help="Figures as JSON.")]
+
+
+class StudyName(StrEnum):
+    mnist = "mnist"
+    cifar10 = "cifar10"
+
+
+class Data(StrEnum):
+    test = "test"
+    fooling = "fooling"
+
+
+class Recipe(StrEnum):
+    label_smoothing = "label-smoothing"
+
+
+class AttackName(StrEnum):
+    evoba = "evoba"
+    epsilon_greedy = "epsilon-greedy"
+    simba = "simba"
+
+
+StudyOption = Annotated[StudyName, typer.Option("--study", help="Which data and network.")]
+Cifar10Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--cifar10-dir", help="Folder that holds cifar-10-batches-py; HOODWINK_HOME, and a download, if not given."
+    ),
+]
+
+
+def load_digits() -> "CleanDigits":
+    from model.clean_digits import load_clean_digits
+
+    folder = os.environ.get("HOODWINK_MNIST_DIR")
+    return load_clean_digits(Path(folder) if folder else None, data_folder())
+
+
+def data_folder() -> Path:
+    return Path(os.environ.get("HOODWINK_HOME") or "data")
+
+
+@app.command()
+def failures(
+    weights: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WEIGHTS_ID]...", help="Ids or files; the shipped round-0 weights if not given."),
+    ] = None,
+    data: Annotated[
+        Data, typer.Option(help="Test images, or the fooling drawings held out from training.")
+    ] = Data.test,
+    confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least confidence of a wrong reading; 0.9 unless --top is given.")
+    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="The so many surest only.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the cases.")] = Path("failures"),
+    study: StudyOption = StudyName.mnist,
+    cifar10_dir: Cifar10Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Wrong and sure of it: a folder per case with what the network looked at, and a contact sheet."""
+    from evaluation.conditions import conditions
+    from evaluation.failure_files import write_failures
+    from evaluation.failures import CONFIDENCE, find_failures, fooling_drawings
+
+    if data is Data.fooling and study is not StudyName.mnist:
+        raise ValueError("fooling drawings are digits; leave --study cifar10 or --data fooling out")
+    chosen = _study(study, cifar10_dir)
+    networks = _networks(chosen, weights or [])
+    if data is Data.fooling:
+        images, source = fooling_drawings(_ledger()), "fooling drawings of all frozen test sets"
+    else:
+        splits = chosen.load()
+        images, source = splits.test, f"{splits.source}, test"
+    bound = confidence if confidence is not None or top is not None else CONFIDENCE
+    found = find_failures(networks, images, bound, top)
+    said = {"data": source, "conditions": conditions()}
+    index = write_failures(found, chosen, networks, images, out, said)
+    if as_json:
+        print(json.dumps({"study": chosen.name, **said, **found.as_json(), "index": str(index)}))
+    else:
+        show(found.sentence())
+        show(f"{index}")
+
+
+@app.command()
+def robustness(
+    weights: Annotated[
+        str | None, typer.Argument(metavar="[WEIGHTS_ID]", help="Id or file; the shipped round-0 weights if not given.")
+    ] = None,
+    attack: Annotated[AttackName, typer.Option(help="How candidates are made.")] = AttackName.evoba,
+    images: Annotated[
+        int, typer.Option(min=1, help="The first so many MNIST test images; misread ones are not attacked.")
+    ] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the attack.")] = 0,
+    budget: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most queries an image may cost; what the attack's steps allow if not given."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for results and figures.")] = Path("robustness"),
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="Log the run to MLflow.")] = False,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(envvar="MLFLOW_TRACKING_URI", help="Where; sqlite:///HOODWINK_HOME/mlflow.db if not given."),
+    ] = None,
+    experiment: Annotated[str, typer.Option(help="Experiment in MLflow.")] = "robustness",
+    run_name: Annotated[str | None, typer.Option(help="Run in MLflow; attack, weights and seed if not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How few queries fool the model, its gradients unseen: EvoBA, epsilon-greedy or SimBA on all images at once."""
+    from evaluation.robustness_run import Tracking, in_words, run_robustness
+
+    if mlflow:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    chosen, digits = _weights(weights), load_digits()
+    tracking = Tracking(
+        run_name or f"{attack} {chosen.id} seed {seed}",
+        experiment,
+        tracking_uri or f"sqlite:///{data_folder().resolve() / 'mlflow.db'}",
+    )
+    with Progress(disable=as_json) as progress:
+        task = progress.add_task(attack, total=None)
+        figures = run_robustness(
+            chosen,
+            digits.test,
+            images,
+            digits.source,
+            attack,
+            seed,
+            budget,
+            out,
+            tracking if mlflow else None,
+            lambda done, of: progress.update(task, completed=done, total=of),
+        )
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        show("\n".join(in_words(figures)))
+
+
+@app.command()
+def compare(
+    recipe: Annotated[Recipe, typer.Option(help="What the second network is trained with.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Train both so many times: seeds 1, 2, ...")] = 3,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of each training; a full one if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; compare-RECIPE if not given.")] = None,
+    study: StudyOption = StudyName.mnist,
+    cifar10_dir: Cifar10Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network with a recipe and one without, everything else equal, and put both side by side."""
+    folder = out or Path(f"compare-{recipe}")
+    _compare_label_smoothing(_study(study, cifar10_dir), range(1, seeds + 1), epochs, folder, as_json)
+
+
+def _compare_label_smoothing(study: "Study", seeds: range, epochs: int | None, out: Path, as_json: bool) -> None:
+    from evaluation.label_smoothing import compare
+    from evaluation.label_smoothing_files import write_comparison
+
+    data = study.load()
+    with Progress(disable=as_json) as progress:
+        task = progress.add_task("training", total=1.0)
+
+        def report(stage: str, done: float) -> None:
+            progress.update(task, completed=done, description=stage)
+
+        comparison = compare(study, data, seeds, epochs or study.epochs, report)
+    figures = write_comparison(comparison, study, data, out)
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        for sentence in figures["summary"]:
+            show(sentence)
+        show(f"{out / 'summary.md'}")
+
+
+def _study(name: StudyName, cifar10_folder: Path | None) -> "Study":
+    from evaluation.study import mnist
+
+    return mnist(load_digits)
+
+
+def _weights(name: str | None) -> "Weights":
+    from model.weights import SHIPPED_FOLDER, load_weights, read_weights, shipped_weights_id
+
+    if name and name.endswith(".safetensors"):
+        return read_weights(Path(name))
+    name = name or shipped_weights_id()
+    return load_weights(SHIPPED_FOLDER if name == shipped_weights_id() else data_folder() / "weights", name)
+
+
+def _ledger() -> Any:
+    from flagging.home import Home
+
+    return Home.from_environment(os.environ).open_ledger()
+
+
+def _networks(study: "Study", names: list[str]) -> "dict[str, nn.Module]":
+    """Networks by the id of their weights, each once."""
+    from model.weights import SHIPPED_FOLDER, build_network, load_weights, read_weights, shipped_weights_id
+
+    loaded: dict[str, nn.Module] = {}
+    for name in names or [shipped_weights_id()]:
+        if name.endswith(".safetensors"):
+            weights = read_weights(Path(name))
+        else:
+            weights = load_weights(SHIPPED_FOLDER if name == shipped_weights_id() else data_folder() / "weights", name)
+        loaded[weights.id] = build_network(weights)
+    return loaded
+
+
+def main() -> None:
+    try:
+        app()
+    except (RuntimeError, ValueError) as error:
+        raise SystemExit(f"evaluation: {error}") from error
+
+
+if __name__ == "__main__":
+    main()
