@@ -70,6 +70,7 @@ class BlackBox:
     def probabilities(self, images: Tensor) -> Tensor:
         """images: (N, C, H, W) float32; result: (N, classes) float32, softmax of the logits.
 
+        Single precision as models answer in: where it ends at 1, a search walks at random, as robustcheck's does.
         Raises ValueError if the classifier answers with anything but finite logits, one row an image.
         """
         return torch.cat([self._ask(part) for part in images.split(BATCH)])
