@@ -32,7 +32,8 @@ def main() -> None:
     token = environment.get("HOODWINK_MAINTAINER_TOKEN") or ""
     made = not token
     token = token or secrets.token_urlsafe(24)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a Space is stopped like this: what is left is published
+    signal.signal(signal.SIGTERM, stop_once)
+    page = None
     game = publisher = None
     try:
         home = Home.from_environment(environment)
@@ -57,10 +58,23 @@ def main() -> None:
     except (ValueError, RuntimeError, OSError) as error:
         sys.exit(f"hoodwink: {error}")
     finally:
+        # First nothing more is recorded, then what is left is published.
+        if game:
+            game.refuse()
+        if publisher:
+            publisher.ask_to_stop()
+        if page:
+            page.close(verbose=False)
         if game:
             game.stop()
         if publisher:
             publisher.stop()
+
+
+def stop_once(*_: object) -> None:
+    """A Space is stopped by SIGTERM: what is left is published first, and a second signal must not break that off."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)
 
 
 def _report(done: int, of: int) -> None:

@@ -24,7 +24,7 @@ app = typer.Typer(help="The drawings people made.", no_args_is_help=True, add_co
 @app.command()
 def stats(as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False) -> None:
     """How many drawings there are, by round."""
-    ledger = Home.from_environment(os.environ).open_ledger()
+    ledger = _ledger()
     now, totals = ledger.open_round(), ledger.totals()
     rounds = [
         {"round": r.number, "decision": r.decision, "weights_id": r.weights_id, **vars(r.counts)}
@@ -50,7 +50,7 @@ def export(
     """Write the dataset; `datasets.load_dataset` reads the folder."""
     from flagging.dataset import export as export_dataset
 
-    done = export_dataset(Home.from_environment(os.environ).open_ledger(), out)
+    done = export_dataset(_ledger(), out)
     if as_json:
         print(json.dumps({"folder": str(done.folder), "rows": done.rows}))
         return
@@ -62,7 +62,7 @@ def export(
 @app.command()
 def push(as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False) -> None:
     """Publish to the Hub what is not there yet; what is there and not here comes in first."""
-    ledger = Home.from_environment(os.environ).open_ledger()
+    ledger = _ledger()
     with _publisher(ledger, shown=not as_json) as publisher:
         before = ledger.outbox().waiting().rows
         publisher.publish()
@@ -72,7 +72,7 @@ def push(as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON."
 @app.command()
 def pull(as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False) -> None:
     """Take in what is on the Hub; into an empty folder, all of it."""
-    ledger = Home.from_environment(os.environ).open_ledger(create=True)
+    ledger = _ledger(create=True)
     with _publisher(ledger, shown=not as_json) as publisher:
         publisher.restore()
     _tell(ledger, publisher, as_json, f"{ledger.totals().attempts} attempts, round {ledger.open_round().number}")
@@ -90,20 +90,40 @@ def withdraw(
     """Really delete drawings, here and on the Hub, its history included. Weights trained on them remain."""
     if (attempt is None) == (annotator is None):
         raise Refused("name drawings by --attempt, or an annotator by --annotator, not both")
-    ledger = Home.from_environment(os.environ).open_ledger()
+    ledger = _ledger()
     whose = [(annotator, None)] if annotator else [(ledger.find(one).annotator, [one]) for one in attempt or []]
     what = f"all drawings of annotator {annotator}" if annotator else f"{len(whose)} drawings"
     if not yes:
         typer.confirm(f"Delete {what} for good?", abort=True)
     deleted = sum(ledger.withdraw(name, ids) for name, ids in whose)
+    if not deleted:
+        raise Refused(f"annotator {annotator} has no drawings here; rows name annotators by 24 hex digits")
+    elsewhere = ledger.outbox().repository()
     if HubSettings.from_environment(os.environ):
         with _publisher(ledger, shown=not as_json) as publisher:
             publisher.publish()
         _tell(ledger, publisher, as_json, f"{deleted} drawings deleted, here and there", deleted=deleted)
-    elif as_json:
-        print(json.dumps({"deleted": deleted}))
+        return
+    still = (
+        f"; {elsewhere} holds them still: set HOODWINK_HUB_DATASET and run `python -m flagging push`"
+        if elsewhere
+        else ""
+    )
+    if as_json:
+        print(json.dumps({"deleted": deleted, "still_on_hub": elsewhere}))
     else:
-        show(f"{deleted} drawings deleted")
+        show(f"{deleted} drawings deleted{still}")
+
+
+def _ledger(*, create: bool = False) -> Ledger:
+    """Judged as HOODWINK_QUORUM says, if it says; else as the ledger was judged before."""
+    ledger = Home.from_environment(os.environ).open_ledger(create=create)
+    quorum = os.environ.get("HOODWINK_QUORUM", "")
+    if quorum:
+        if not quorum.isdecimal():
+            raise ValueError(f"HOODWINK_QUORUM is {quorum!r}; use a whole number, 0 or more")
+        ledger.use_quorum(int(quorum))
+    return ledger
 
 
 @contextmanager

@@ -60,3 +60,7 @@ CREATE TABLE pair_counts (
     fooling     INTEGER NOT NULL,
     PRIMARY KEY (label, prediction)
 ) STRICT;
+
+CREATE TABLE chores (  -- what is to be tried until it works
+    name  TEXT PRIMARY KEY
+) STRICT;

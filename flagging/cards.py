@@ -1,5 +1,6 @@
 """The cards of the repositories on the Hub: what a stranger must know before using drawings or weights."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,12 +58,7 @@ Drawn by people with Hoodwink, who saw what the model took their drawing for and
 data collection on MNIST. A drawing is *fooling* when the model's prediction differs from the digit its annotator meant.
 When enough have come in, the model is fine-tuned on clean and fooling digits, must pass a gate, and takes over; a round ends.
 
-```python
-from datasets import load_dataset
-
-fooling = load_dataset("{repository}")  # "verified": those that others confirmed; "all": every attempt
-```
-
+{_how_to_load(counts, repository)}
 | config | what | train | test |
 |---|---|---|---|
 | `fooling` | fooled the model; not those that others read as the model did (`rejected`) | {_row(counts, "fooling")} |
@@ -182,6 +178,17 @@ def _configs(counts: Counts) -> str:
     )
 
 
+def _how_to_load(counts: Counts, repository: str) -> str:
+    if not any(any(splits.values()) for splits in counts.splits.values()):
+        return "There is nothing to load yet: drawings come when the first round is closed.\n"
+    return f"""```python
+from datasets import load_dataset
+
+fooling = load_dataset("{repository}")  # "verified": those that others confirmed; "all": every attempt
+```
+"""
+
+
 def _size(counts: Counts) -> str:
     total = sum(counts.splits.get("all", {}).values())
     for most, name in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")):
@@ -241,7 +248,7 @@ def _model_index(newest: ClosedRound | None, repository: str) -> str:
     if clean is None or figures.get("clean_source") != "MNIST":
         return ""
     return f"""model-index:
-- name: {repository.split("/")[1]}
+- name: {json.dumps(repository.split("/")[1])}
   results:
   - task:
       type: image-classification

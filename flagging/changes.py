@@ -42,7 +42,7 @@ class Change:
         there = list(shards)
         for kind in KINDS:
             paths = to_merge([f for f in there if kind_of(f.path) == kind])
-            if len(paths) > 1:
+            if paths:
                 rows = [row for path in paths for row in self._read(path)]
                 self._replace(kind, paths, without_withdrawn(kind, rows, withdrawn))
 
@@ -64,15 +64,17 @@ class Change:
 
 
 def to_merge(shards: Iterable[HubFile]) -> list[str]:
-    """The shards to make one of: from the smallest up, as long as the next is at most twice what is gathered.
+    """The shards to make one of: from a small one up, as long as the next is at most twice what is gathered.
 
-    Then at most some twenty are left below FULL_SHARD, and a row is copied at most as often as its shard doubles.
+    Where there is nothing to merge each is more than twice the next smaller one: some twenty below FULL_SHARD at most. And
+    a row is copied only as often as what it lies in grows by half or more.
     """
-    paths: list[str] = []
-    gathered = 0
-    for shard in sorted(shards, key=lambda shard: (shard.size, shard.path)):
-        if shard.size >= FULL_SHARD or (paths and shard.size > 2 * gathered):
-            break
-        paths.append(shard.path)
-        gathered += shard.size
-    return paths
+    small = sorted((s for s in shards if s.size < FULL_SHARD), key=lambda shard: (shard.size, shard.path))
+    for first in range(len(small)):
+        gathered, last = small[first].size, first + 1
+        while last < len(small) and small[last].size <= 2 * gathered:
+            gathered += small[last].size
+            last += 1
+        if last > first + 1:
+            return [shard.path for shard in small[first:last]]
+    return []

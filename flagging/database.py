@@ -25,7 +25,7 @@ INSERT INTO rounds SELECT number, decision, reason, weights_id, promotion, figur
 """
 _COPIED_FROM_2 = """
 INSERT INTO votes SELECT attempt_id, annotator, reading, created_at FROM old_votes;
-INSERT INTO hidings SELECT lower(hex(randomblob(16))), attempt_id, hidden, created_at FROM old_hidings;
+INSERT INTO hidings SELECT printf('%012d-', seq) || lower(hex(randomblob(8))), attempt_id, hidden, created_at FROM old_hidings;
 INSERT INTO likenesses SELECT * FROM old_likenesses;
 UPDATE judging_rule SET (quorum, judged_with) = (SELECT quorum, judged_with FROM old_judging_rule);
 """
@@ -74,18 +74,18 @@ class Database:
             finally:
                 db.execute("COMMIT")
 
-    def forget(self) -> None:
+    def forget(self) -> bool:
         """Empty the write-ahead log: after a deletion it still holds the pages as they were.
 
-        Raises LedgerUnavailable if somebody read all the while.
+        False if somebody read all the while; then it is to be called again, by whoever has time.
         """
         with self._translated():
-            busy = self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        if busy:
-            raise LedgerUnavailable(
-                "the drawings are deleted, but a copy is left in the write-ahead log while another process reads it; "
-                "withdraw once more in a moment"
-            )
+            db = self._connection()
+            if db.execute("SELECT 1 FROM chores WHERE name = 'forget'").fetchone():
+                if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    return False
+                db.execute("DELETE FROM chores WHERE name = 'forget'")
+        return True
 
     def close(self) -> None:
         """Close this thread's connection."""

@@ -192,6 +192,24 @@ def give_up(db: Connection, number: int) -> None:
             standings.restand(db, attempt_id)
 
 
+def recharge(db: Connection) -> None:
+    """After decisions were given up, what was drawn in the rounds they opened belongs to the round that is open now.
+
+    None of it is on the Hub: a round goes there before what is drawn after it.
+    """
+    now = _open_number(db)
+    late = "round > ? AND {key} IN (SELECT id FROM unpublished WHERE kind = '{table}')"
+    for table, key in (("tries", "try_id"), ("attempts", "attempt_id")):
+        where = late.format(table=table, key=key)
+        ids = db.execute(f"SELECT {key}, try_id FROM {table} WHERE {where}", (now,)).fetchall()
+        for row_id, try_id in ids:
+            standings.count_try(db, try_id, -1)
+            db.execute(f"UPDATE {table} SET round = ? WHERE {key} = ?", (now, row_id))
+            standings.count_try(db, try_id, +1)
+            if table == "attempts":
+                standings.restand(db, row_id)
+
+
 def insert(db: Connection, table: str, row: dict[str, Any]) -> None:
     """Add a row, its columns by name."""
     marks = ", ".join(f":{name}" for name in row)

@@ -3,6 +3,7 @@
 `create_commit` with explicit operations and `parent_commit`: nothing is written over what somebody else wrote meanwhile.
 """
 
+import re
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ from huggingface_hub import (
     hf_hub_download,
     set_client_factory,
 )
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils._http import default_client_factory
@@ -45,6 +46,10 @@ class HubUnavailable(RuntimeError):
         self.wait_seconds = wait_seconds
 
 
+class NoRepository(HubUnavailable):
+    """It is not there, or this token may not see it."""
+
+
 class Overtaken(HubUnavailable):
     """Somebody else committed first: read what they did, then try again."""
 
@@ -57,12 +62,16 @@ class HubFile:
 
 
 class Repository:
-    """A dataset or model repository. Every method raises HubUnavailable; `commit` also Overtaken and TooManyCommits."""
+    """A dataset or model repository. Every method raises HubUnavailable; `commit` also Overtaken and TooManyCommits.
 
-    def __init__(self, repo_id: str, repo_type: RepoType, pace: Pace, api: HfApi | None = None) -> None:
+    scratch: where downloads lie as long as they are looked at.
+    """
+
+    def __init__(self, repo_id: str, repo_type: RepoType, pace: Pace, scratch: Path, api: HfApi | None = None) -> None:
         self.id = checked_repository(repo_id)
         self._type = repo_type
         self.pace = pace
+        self._scratch = scratch
         self._api = api or HfApi()
         set_up_client()
 
@@ -79,9 +88,11 @@ class Repository:
                 return str(self._api.dataset_info(self.id, expand=["sha"]).sha)
             return str(self._api.model_info(self.id, expand=["sha"]).sha)
 
-    def commit_times(self, most: int) -> list[float]:
-        """When the newest commits were made, in seconds since 1970."""
-        return [datetime.fromisoformat(c["date"].replace("Z", "+00:00")).timestamp() for c in self._commits(most)]
+    def commits(self, most: int) -> dict[str, float]:
+        """When the newest commits were made, in seconds since 1970, by id."""
+        return {
+            c["id"]: datetime.fromisoformat(c["date"].replace("Z", "+00:00")).timestamp() for c in self._commits(most)
+        }
 
     def titles(self, most: int) -> dict[str, str]:
         """The newest commits' ids, by title; of two with one title the newer."""
@@ -119,7 +130,7 @@ class Repository:
 
         Raises FileNotFoundError if the repository has none of this name.
         """
-        with tempfile.TemporaryDirectory(prefix="hoodwink-") as folder:
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             try:
                 with self._translated(f"did not give {path}"):
                     file = hf_hub_download(
@@ -139,11 +150,12 @@ class Repository:
 
     def commit(self, operations: Sequence[Operation], title: str, parent: str | None) -> str:
         """Make one commit; the head after it. parent: what the head must be still."""
-        self.pace.count()
+        name = self.pace.count()
         with self._translated("did not take a commit"):
             done = self._api.create_commit(
                 self.id, operations, commit_message=title, repo_type=self._type, parent_commit=parent
             )
+        self.pace.made(name, str(done.oid))
         return str(done.oid)
 
     def tags(self) -> set[str]:
@@ -155,13 +167,19 @@ class Repository:
             self._api.create_tag(self.id, tag=name, revision=revision, repo_type=self._type, exist_ok=True)
 
     def forget_history(self) -> None:
-        """Squash the main branch to what it holds now, and delete for good the large files that it holds no more."""
+        """Squash the main branch to what it holds now, and delete for good the large files that it holds no more.
+
+        Nobody may commit meanwhile: what they sent and did not commit yet is deleted with the rest.
+        """
+        self.pace.count()
         with self._translated("did not forget its history"):
             self._api.super_squash_history(self.id, repo_type=self._type)
+        with self._translated("did not list its large files"):
+            there = list(self._api.list_lfs_files(self.id, repo_type=self._type))
         kept = {file.sha256 for file in self.files(self.head()).values()}
-        with self._translated("did not delete its old files"):
-            orphans = [f for f in self._api.list_lfs_files(self.id, repo_type=self._type) if f.file_oid not in kept]
-            if orphans:
+        orphans = [file for file in there if file.file_oid not in kept]
+        if orphans:
+            with self._translated("did not delete its old files"):
                 self._api.permanently_delete_lfs_files(self.id, orphans, repo_type=self._type)
 
     @contextmanager
@@ -172,6 +190,10 @@ class Repository:
             sentence = f"the {self._type} repository {self.id} {what} ({_said(error)})"
             if error.response.status_code in (409, 412):
                 raise Overtaken(sentence) from error
+            if isinstance(error, RepositoryNotFoundError):
+                raise NoRepository(
+                    f"there is no {self._type} repository {self.id}, or this token (HF_TOKEN) may not see it; check both"
+                ) from error
             raise HubUnavailable(sentence, _retry_after(error)) from error
         except (
             httpx2.HTTPError,
@@ -207,12 +229,17 @@ def delete(path: str) -> CommitOperationDelete:
 def _cause(error: BaseException) -> str:
     while error.__cause__:
         error = error.__cause__
-    return f"{type(error).__name__}: {str(error).strip()[:200]}"
+    return f"{type(error).__name__}: {_without_addresses(str(error))}"
+
+
+def _without_addresses(text: str) -> str:
+    """People read this on the page, and addresses of uploads are signed."""
+    return re.sub(r"https?://\S+", "...", text).strip()[:200]
 
 
 def _said(error: HfHubHTTPError) -> str:
     said = (error.server_message or str(error)).strip().splitlines()
-    return f"{error.response.status_code}: {said[0][:200] if said else ''}"
+    return f"{error.response.status_code}: {_without_addresses(said[0]) if said else ''}"
 
 
 def _retry_after(error: HfHubHTTPError) -> float | None:

@@ -1,14 +1,30 @@
 -- What of the ledger is on the Hub, and what is not yet. Nothing is kept here as long as no repository is used.
 
-CREATE TABLE hub (repository TEXT) STRICT;
-INSERT INTO hub VALUES (NULL);
+CREATE TABLE hub (
+    repository  TEXT,
+    joined      INTEGER NOT NULL,  -- was everything taken in that is there, once at least?
+    ledger_id   TEXT NOT NULL      -- tells this ledger's marks on the Hub from others'
+) STRICT;
+INSERT INTO hub VALUES (NULL, 0, lower(hex(randomblob(8))));
 
 CREATE TABLE unpublished (
     seq    INTEGER PRIMARY KEY,
     kind   TEXT NOT NULL,  -- a table of schema.sql
     id     TEXT NOT NULL,  -- its key; of a vote: attempt and annotator
     since  TEXT NOT NULL,
+    tried  INTEGER NOT NULL DEFAULT 0,  -- was it ever sent? Then it may be there, whatever the answer was
     UNIQUE (kind, id)
+) STRICT;
+
+CREATE TABLE to_purge (  -- withdrawn here, and perhaps on the Hub still
+    id  TEXT PRIMARY KEY
+) STRICT;
+
+CREATE TABLE commits (  -- of the last hour, ours and others'
+    repository  TEXT NOT NULL,
+    id          TEXT NOT NULL,
+    at          REAL NOT NULL,
+    PRIMARY KEY (repository, id)
 ) STRICT;
 
 CREATE TABLE shards (  -- raw shards of the repository whose rows are all in the ledger

@@ -98,8 +98,12 @@ class Ledger:
                 mine = db.execute("SELECT try_id FROM tries WHERE annotator = ?", (annotator,)).fetchall()
                 tries = [try_id for (try_id,) in mine]
             withdrawals.withdraw(db, [*theirs, *tries], self._now())
-        self._database.forget()
+        self.forget()
         return len(theirs)
+
+    def forget(self) -> bool:
+        """Overwrite what is left of deleted rows; False if another process read all the while: then again, later."""
+        return self._database.forget()
 
     def _split(self, annotator: str, label: int, round_number: int) -> Split:
         """Fixed at birth; one hand's variants of a digit in a round fall on one side."""
@@ -306,6 +310,14 @@ class Ledger:
                 )
                 standings.recount(db)
 
+    def adopt_quorum(self) -> None:
+        """A ledger that came from elsewhere, and was never told, judges as the newest round was judged."""
+        with self._database.reading() as db:
+            told = db.execute("SELECT judged_with FROM judging_rule").fetchone()[0]
+            newest = decisions.closed_rounds(db, 1)
+        if not told and newest and newest[0].figures.get("quorum"):
+            self.use_quorum(newest[0].figures["quorum"])
+
     def next_to_judge(self, annotator: str, skipped: Sequence[str] = ()) -> Attempt | None:
         """Somebody else's undecided drawing this annotator has not judged: the one nearest to a decision, then the oldest.
 
@@ -474,6 +486,14 @@ class Ledger:
     def last_closed_round(self) -> ClosedRound | None:
         with self._database.reading() as db:
             return next(iter(decisions.closed_rounds(db, 1)), None)
+
+    def round_of_promotion(self, promotion: int) -> int:
+        """The round whose decision it was; 0 for the first weights."""
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT number FROM rounds WHERE promotion = ? AND decision <> 'refused'", (promotion,)
+            ).fetchone()
+        return int(row[0]) if row else 0
 
     def close_round(
         self,

@@ -12,9 +12,16 @@ from typing import Any
 from flagging import decisions, standings
 from flagging.cards import Counts
 from flagging.database import Database
+from flagging.pace import HOUR
 from flagging.withdrawals import erase, is_withdrawn
 
 Row = dict[str, Any]
+
+
+class AnotherGame(ValueError):
+    """A repository and a ledger that have nothing to do with each other. Nothing was taken in."""
+
+
 Rows = dict[str, list[Row]]  # by kind
 
 # The tables that travel, and how their key is found in unpublished.id. Decisions come in before the drawings they rest on:
@@ -30,7 +37,7 @@ KINDS = {
     "hidings": "t.hiding_id = u.id",
 }
 _KEYS = {"retractions": ("attempt_id",), "votes": ("attempt_id", "annotator"), "hidings": ("hiding_id",)}
-_ALWAYS = "('withdrawals', 'promotions', 'rounds')"  # few, and never left for a later commit
+WHOLE = ("withdrawals", "promotions", "rounds")  # few, and never in two commits
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,27 @@ class Outbox:
         """Publish to this dataset repository: if it is another one than before, everything is still to be published."""
         with self._database.writing() as db:
             if db.execute("SELECT repository FROM hub").fetchone() != (repository,):
-                db.execute("UPDATE hub SET repository = ?", (repository,))
+                db.execute("UPDATE hub SET repository = ?, joined = 0", (repository,))
+                db.execute("DELETE FROM to_purge")
                 _refill(db)
+
+    def join(self) -> None:
+        """Everything there was taken in: from now on this ledger and the repository are one game."""
+        with self._database.writing() as db:
+            db.execute("UPDATE hub SET joined = 1 WHERE joined = 0")
+
+    def repository(self) -> str | None:
+        """The dataset repository that was used last."""
+        with self._database.reading() as db:
+            found: str | None = db.execute("SELECT repository FROM hub").fetchone()[0]
+        return found
+
+    def ledger_id(self) -> str:
+        with self._database.reading() as db:
+            return str(db.execute("SELECT ledger_id FROM hub").fetchone()[0])
+
+    def commits(self, repository: str) -> "CommitsOf":
+        return CommitsOf(self._database, repository)
 
     def refill(self) -> None:
         """Nothing of what was published is on the Hub any more."""
@@ -75,33 +101,42 @@ class Outbox:
         with self._database.reading() as db:
             return Waiting(*db.execute("SELECT count(*), min(since) FROM unpublished").fetchone())
 
-    def is_urgent(self) -> bool:
-        """Does something wait that others wait for: a decision, or a withdrawal?"""
+    def has(self, kinds: Iterable[str]) -> bool:
+        """Does a row of one of these kinds wait?"""
         with self._database.reading() as db:
-            return bool(db.execute(f"SELECT 1 FROM unpublished WHERE kind IN {_ALWAYS} LIMIT 1").fetchone())
+            where = "kind IN (SELECT value FROM json_each(?))"
+            return bool(db.execute(f"SELECT 1 FROM unpublished WHERE {where} LIMIT 1", (_json(kinds),)).fetchone())
 
-    def take(self, most: int) -> Batch:
-        """The oldest unpublished rows; all decisions and withdrawals are among them. They stay in the outbox."""
+    def take(self, most: int, kinds: Iterable[str]) -> Batch:
+        """The oldest unpublished rows of these kinds; all decisions and withdrawals are among them, or none.
+
+        They stay in the outbox, as having been sent.
+        """
         chosen = (
-            f"(SELECT seq, kind, id FROM unpublished WHERE kind IN {_ALWAYS} UNION "
-            "SELECT * FROM (SELECT seq, kind, id FROM unpublished ORDER BY seq LIMIT :most))"
+            "(SELECT seq, kind, id FROM unpublished WHERE kind IN (SELECT value FROM json_each(:whole)) UNION "
+            "SELECT * FROM (SELECT seq, kind, id FROM unpublished WHERE kind IN (SELECT value FROM json_each(:kinds)) "
+            "ORDER BY seq LIMIT :most))"
         )
+        wanted = list(kinds)
+        values = {"most": most, "kinds": _json(wanted), "whole": _json(kind for kind in wanted if kind in WHOLE)}
         rows: Rows = {}
         with self._database.writing() as db:
-            places = {seq for (seq,) in db.execute(f"SELECT seq FROM {chosen}", {"most": most})}
+            places = {seq for (seq,) in db.execute(f"SELECT seq FROM {chosen}", values)}
             dangling = set(places)
-            for kind, key in KINDS.items():
+            for kind in wanted:
                 names = [name for name, _ in columns(db, kind)]
                 found = db.execute(
                     f"SELECT u.seq, {', '.join(f't.{name}' for name in names)} FROM {chosen} u "
-                    f"JOIN {kind} t ON u.kind = '{kind}' AND {key} ORDER BY u.seq",
-                    {"most": most},
+                    f"JOIN {kind} t ON u.kind = '{kind}' AND {KINDS[kind]} ORDER BY u.seq",
+                    values,
                 ).fetchall()
                 if found:
-                    rows[kind] = [dict(zip(names, values, strict=True)) for _, *values in found]
+                    rows[kind] = [dict(zip(names, cells, strict=True)) for _, *cells in found]
                     dangling -= {seq for seq, *_ in found}
             _delete(db, dangling)  # withdrawn since, or a decision that another process was quicker with
-        return Batch(rows, sorted(places - dangling))
+            kept = sorted(places - dangling)
+            db.executemany("UPDATE unpublished SET tried = 1 WHERE seq = ? AND tried = 0", [(seq,) for seq in kept])
+        return Batch(rows, kept)
 
     def published(self, batch: Batch, paths: Iterable[str], gone: Iterable[str] = ()) -> None:
         """The batch is on the Hub, in these shards. gone: shards whose rows are in others now."""
@@ -115,15 +150,26 @@ class Outbox:
             return {path for (path,) in db.execute("SELECT path FROM shards")}
 
     def merge(self, rows: Mapping[str, Sequence[Row]], paths: Iterable[str] = ()) -> None:
-        """Take in rows from the Hub; paths: the shards they are from. What is there counts as published."""
-        withdrawn = bool(rows.get("withdrawals"))
+        """Take in rows from the Hub; paths: the shards they are from. What is there counts as published.
+
+        Raises AnotherGame, and takes in nothing, if the repository's rounds are others than this ledger's, and the two
+        never were one.
+        """
         with self._database.writing() as db:
             for kind in KINDS:
                 if kind in rows:
                     _MERGE[kind](db, kind, rows[kind])
             _know(db, paths)
-        if withdrawn:
-            self._database.forget()
+        self._database.forget()
+
+    def to_purge(self) -> set[str]:
+        """Ids of what was withdrawn here and may be on the Hub still."""
+        with self._database.reading() as db:
+            return {gone for (gone,) in db.execute("SELECT id FROM to_purge")}
+
+    def purged(self, ids: Iterable[str]) -> None:
+        with self._database.writing() as db:
+            db.executemany("DELETE FROM to_purge WHERE id = ?", [(gone,) for gone in ids])
 
     def withdrawn(self) -> set[str]:
         with self._database.reading() as db:
@@ -157,6 +203,36 @@ class Outbox:
         return {number: Counts(json.loads(splits), json.loads(digits)) for number, splits, digits in rows}
 
 
+class CommitsOf:
+    """flagging.pace.Commits of a repository, shared by all processes on this ledger."""
+
+    def __init__(self, database: Database, repository: str) -> None:
+        self._database = database
+        self._repository = repository
+
+    def recent(self, now: float) -> list[float]:
+        with self._database.reading() as db:
+            rows = db.execute("SELECT at FROM commits WHERE repository = ? ORDER BY at", (self._repository,)).fetchall()
+        if any(not now - HOUR < at <= now for (at,) in rows):
+            with self._database.writing() as db:
+                # After a clock went back, commits seem to be still to come: they were made by now.
+                db.execute("UPDATE commits SET at = :now WHERE at > :now", {"now": now})
+                db.execute("DELETE FROM commits WHERE at <= ?", (now - HOUR,))
+        return [min(at, now) for (at,) in rows if at > now - HOUR]
+
+    def add(self, commits: Mapping[str, float]) -> None:
+        with self._database.writing() as db:
+            rows = [(self._repository, name, at) for name, at in commits.items()]
+            db.executemany("INSERT OR IGNORE INTO commits VALUES (?, ?, ?)", rows)
+
+    def rename(self, before: str, after: str) -> None:
+        with self._database.writing() as db:
+            names = {"repository": self._repository, "before": before, "after": after}
+            db.execute(
+                "UPDATE OR REPLACE commits SET id = :after WHERE repository = :repository AND id = :before", names
+            )
+
+
 def columns(db: Connection, kind: str) -> list[tuple[str, str]]:
     """Without `seq`: the order in which rows came in here is no property of theirs."""
     return [(name, of) for _, name, of, *_ in db.execute(f"PRAGMA table_info({kind})") if name != "seq"]
@@ -172,6 +248,10 @@ def _refill(db: Connection) -> None:
             f"INSERT INTO unpublished (kind, id, since) SELECT '{kind}', {key}, {since} FROM {kind} ORDER BY {since}"
         )
     standings.touch_all(db)
+
+
+def _json(names: Iterable[str]) -> str:
+    return json.dumps(list(names))
 
 
 def _delete(db: Connection, places: Iterable[int]) -> None:
@@ -207,7 +287,7 @@ def _merge_tries(db: Connection, kind: str, rows: Sequence[Row]) -> None:
 def _merge_attempts(db: Connection, kind: str, rows: Sequence[Row]) -> None:
     for row in rows:
         attempt_id = row["attempt_id"]
-        if is_withdrawn(db, attempt_id):
+        if is_withdrawn(db, attempt_id) or is_withdrawn(db, row["try_id"]):
             continue
         if not db.execute("SELECT 1 FROM attempts WHERE attempt_id = ?", (attempt_id,)).fetchone():
             standings.count_try(db, row["try_id"], -1)
@@ -223,9 +303,12 @@ def _merge_marks(db: Connection, kind: str, rows: Sequence[Row]) -> None:
         attempt_id = row["attempt_id"]
         if is_withdrawn(db, attempt_id):
             continue
-        if _keep_first(db, kind, _KEYS[kind], row):
+        before = db.total_changes
+        holds = _keep_first(db, kind, _KEYS[kind], row)
+        is_news = db.total_changes != before
+        if holds:
             _on_hub(db, kind, " ".join(row[name] for name in _KEYS[kind]))
-        if db.execute("SELECT 1 FROM attempts WHERE attempt_id = ?", (attempt_id,)).fetchone():
+        if is_news and db.execute("SELECT 1 FROM attempts WHERE attempt_id = ?", (attempt_id,)).fetchone():
             standings.restand(db, attempt_id)
 
 
@@ -239,17 +322,26 @@ def _merge_promotions(db: Connection, kind: str, rows: Sequence[Row]) -> None:
 def _merge_rounds(db: Connection, kind: str, rows: Sequence[Row]) -> None:
     """A round that is closed on the Hub is closed that way: what was decided here meanwhile, by a process that could not
     know, is given up, with all that was decided after it."""
+    names = [name for name, _ in columns(db, kind)]
+    gave_up = False
     for row in sorted(rows, key=lambda row: int(row["number"])):
-        names = [name for name, _ in columns(db, kind)]
         here = db.execute(f"SELECT {', '.join(names)} FROM rounds WHERE number = ?", (row["number"],)).fetchone()
         if here and dict(zip(names, here, strict=True)) != row:
+            if not db.execute("SELECT joined FROM hub").fetchone()[0]:
+                raise AnotherGame(
+                    f"the repository holds another game: its round {row['number']} was {row['decision']} with weights "
+                    f"{row['weights_id']}, this folder's was not; set HOODWINK_HUB_DATASET to this game's repository or an "
+                    "empty one, or HOODWINK_HOME to an empty folder"
+                )
             decisions.give_up(db, row["number"])
-            here = None
+            gave_up, here = True, None
         if not here:
             decisions.insert(db, "rounds", row)
             decisions.use(db, row["number"])
             standings.touch(db, row["number"])
         _on_hub(db, kind, row["number"])
+    if gave_up:
+        decisions.recharge(db)
 
 
 _MERGE = {

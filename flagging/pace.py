@@ -1,10 +1,19 @@
 """How often the Hub may be written to: a share of the commits it allows in an hour, and never more."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 HOUR = 3600.0
+
+
+class Commits(Protocol):
+    """The commits to a repository within the last hour, by id: kept where a restart and other processes find them."""
+
+    def recent(self, now: float) -> list[float]: ...  # when they were made, in order; none later than now
+    def add(self, commits: Mapping[str, float]) -> None: ...
+    def rename(self, before: str, after: str) -> None: ...
 
 
 class TooManyCommits(RuntimeError):
@@ -18,39 +27,52 @@ class Pace:
     hour, and the fuller the hour, the later. An eighth is kept back for shutting down.
     """
 
-    def __init__(self, per_hour: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, per_hour: int, commits: Commits, clock: Callable[[], float] = time.time) -> None:
         self._per_hour = per_hour
+        self._commits = commits
         self._clock = clock
-        self._commits: deque[float] = deque()
 
-    def remember(self, commits: Iterable[float]) -> None:
-        """Commits that others made, or this process before it was restarted: seconds since 1970."""
-        self._commits = deque(sorted([*self._commits, *commits]))
+    @property
+    def per_hour(self) -> int:
+        return self._per_hour
 
-    def count(self) -> None:
-        """A commit is about to be made. Raises TooManyCommits if there may be none now."""
+    @property
+    def interval(self) -> float:
+        """Seconds between ordinary commits: 1.6 times an even spread, three minutes at 32 an hour."""
+        return HOUR / self._per_hour * 1.6
+
+    def learn(self, commits: Mapping[str, float]) -> None:
+        """Commits that are in the repository, whoever made them: seconds since 1970, by id."""
+        self._commits.add(commits)
+
+    def count(self) -> str:
+        """A commit is about to be made: what it is called until `made`. Raises TooManyCommits if there may be none now."""
         if len(self._recent()) >= self._per_hour:
             raise TooManyCommits(
                 f"{self._per_hour} commits were made within the hour, a quarter of what the Hub allows; the rest goes later"
             )
-        self._commits.append(self._clock())
+        name = f"about to be made {uuid.uuid4().hex}"
+        self._commits.add({name: self._clock()})
+        return name
+
+    def made(self, name: str, commit: str) -> None:
+        """It was made; also if it is read in the repository's history, it counts once."""
+        self._commits.rename(name, commit)
 
     def room(self) -> int:
         """How many commits may be made now, besides those kept back."""
-        return self._per_hour - self._per_hour // 8 - len(self._recent())
+        return self._most() - len(self._recent())
 
     def wait(self, *, urgent: bool) -> float:
         """Seconds until the next commit should be made."""
-        now, recent = self._clock(), self._recent()
-        most = max(1, self._per_hour - self._per_hour // 8)
+        now, recent, most = self._clock(), self._recent(), self._most()
         if len(recent) >= most:
             return recent[-most] + HOUR - now
-        # 1.6 intervals of an even spread: every three minutes at 32 an hour.
-        spacing = HOUR / self._per_hour * (1.3 * len(recent) / most if urgent else 1.6)
+        spacing = HOUR / self._per_hour * 1.3 * len(recent) / most if urgent else self.interval
         return max(0.0, recent[-1] + spacing - now) if recent else 0.0
 
+    def _most(self) -> int:
+        return max(1, self._per_hour - self._per_hour // 8)
+
     def _recent(self) -> list[float]:
-        now = self._clock()
-        # After a clock went back, commits seem to be still to come: they were made by now.
-        self._commits = deque(min(moment, now) for moment in self._commits if moment > now - HOUR)
-        return list(self._commits)
+        return self._commits.recent(self._clock())

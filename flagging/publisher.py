@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from huggingface_hub import HfApi
 
+from flagging.database import LedgerUnavailable
 from flagging.home import Home
 from flagging.hub import HubUnavailable, Overtaken
 from flagging.ledger import Ledger
@@ -26,6 +27,7 @@ LOOK_EVERY_SECONDS = 1.0
 FOLLOW_EVERY_SECONDS = 20.0
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 5.0, 900.0
 STOP_WITHIN_SECONDS = 25.0
+LOCK_WITHIN_SECONDS = 120.0
 MOST_OVERTAKEN = 5  # in a row
 
 
@@ -41,6 +43,7 @@ class PublisherState:
     since: str | None = None
     published_at: str | None = None
     problem: str = ""
+    withdrawing: bool = False  # may the Hub still hold something of what was withdrawn?
 
 
 class Publisher:
@@ -60,7 +63,7 @@ class Publisher:
     ) -> None:
         self._ledger = ledger
         self._outbox = ledger.outbox()
-        self._sync = Sync(ledger, home.weights, settings, api, clock, report)
+        self._sync = Sync(ledger, home, settings, api, clock, report)
         self._lock_path = home.folder / "hub.lock"
         self._state = PublisherState(settings.dataset)
         self._stop = threading.Event()
@@ -83,9 +86,13 @@ class Publisher:
                 return False
         return True
 
+    def ask_to_stop(self) -> None:
+        """Begin to publish what is left."""
+        self._stop.set()
+
     def stop(self) -> None:
         """Publish what is left, if that can be done within seconds."""
-        self._stop.set()
+        self.ask_to_stop()
         if self._thread.is_alive():
             self._thread.join(STOP_WITHIN_SECONDS)
 
@@ -102,23 +109,25 @@ class Publisher:
 
     def publish(self) -> None:
         """Pull, and push until nothing is left. For command lines; raises what the thread would try again after."""
+        self._sync.hurry()
         with self._alone():
             self._pull_and_push(to_the_end=True)
         self._tell()
 
     def restore(self) -> None:
-        """Pull only."""
+        """Pull only; a repository that is not there is not made. For command lines."""
         with self._alone():
-            self._sync.pull()
+            self._sync.pull(create=False)
         self._tell()
 
     def look(self) -> None:
         """Do what is due: follow what others published, and publish what waits, if the pace allows it now."""
         if self._clock() >= self._follow_at or self._clock() < self._follow_at - FOLLOW_EVERY_SECONDS:
-            self.restore()
+            with self._alone():
+                self._sync.pull()
             self._restored.set()
             self._follow_at = self._clock() + FOLLOW_EVERY_SECONDS
-        if self._sync.has_work() and self._sync.pace.wait(urgent=self._sync.is_urgent()) <= 0:
+        if self._sync.has_work() and self._sync.wait() <= 0:
             with self._alone():
                 self._pull_and_push(to_the_end=False)
         self._failures = 0
@@ -146,25 +155,33 @@ class Publisher:
                 if overtaken == MOST_OVERTAKEN:
                     raise
                 continue  # read what the other did
-            if not more or not (to_the_end or self._sync.pace.wait(urgent=True) <= 0):
+            if not more or not (to_the_end or self._sync.wait() <= 0):
                 return
 
     def _end(self) -> None:
-        """The last words before the disk may be gone."""
+        """The last words before the disk may be gone; also to a Hub that did not answer a while ago."""
         try:
-            if self._failures == 0 and self._sync.has_work():
+            self._sync.hurry()
+            if self._sync.has_work():
                 with self._alone():
                     self._pull_and_push(to_the_end=True)
         except Exception as error:
             log.warning("not everything could be published before the end: %s", error)
 
     def _after(self, error: Exception) -> float:
-        """Tell what is wrong; how long to wait."""
-        self._tell(str(error))
+        """Tell what is wrong; how long to wait. Whatever it is, the thread goes on."""
+        known = isinstance(error, HubUnavailable | TooManyCommits | LedgerUnavailable | ValueError)
+        problem = str(error) if known else "publishing failed for a reason that the log tells"
+        try:
+            self._tell(problem)
+        except LedgerUnavailable:
+            self._state = replace(self._state, problem=problem)
         if isinstance(error, TooManyCommits):
-            return LOOK_EVERY_SECONDS
+            return max(LOOK_EVERY_SECONDS, min(60.0, self._sync.wait()))
         self._failures += 1
-        if self._failures == 1 or not isinstance(error, HubUnavailable):
+        if not known:
+            log.error("publishing failed; drawings are kept here and sent later", exc_info=error)
+        elif self._failures == 1:
             log.warning("the Hub: %s; drawings are kept here and sent later", error)
         wait = FIRST_RETRY_SECONDS * 2.0 ** min(self._failures - 1, 10)
         told = error.wait_seconds if isinstance(error, HubUnavailable) else None
@@ -173,14 +190,25 @@ class Publisher:
 
     def _tell(self, problem: str = "") -> None:
         waiting: Waiting = self._outbox.waiting()
+        problem = problem or self._sync.note
+        withdrawing = self._sync.is_withdrawing
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        unfinished = waiting.rows or problem or self._sync.is_withdrawing
-        published_at = self._state.published_at if unfinished else now
-        self._state = PublisherState(self._state.repository, waiting.rows, waiting.since, published_at, problem)
+        published_at = self._state.published_at if waiting.rows or problem or withdrawing else now
+        self._state = PublisherState(
+            self._state.repository, waiting.rows, waiting.since, published_at, problem, withdrawing
+        )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One process at a time talks to the Hub for a data folder: an app and a command line, or two apps."""
+        until = time.monotonic() + (STOP_WITHIN_SECONDS if self._stop.is_set() else LOCK_WITHIN_SECONDS)
         with self._lock_path.open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise HubUnavailable("another process is busy publishing this data folder") from None
+                    time.sleep(0.1)
             yield

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flagging import hub
 from flagging.cards import SHOWN, model_card
-from flagging.hub import HubUnavailable, Operation, Repository
+from flagging.hub import Operation, Repository
 from flagging.ledger import Ledger
 from flagging.outbox import Row
 
@@ -28,31 +28,42 @@ class Releases:
         self._dataset = dataset
         self._model = model
         self.is_due = model is not None  # may a tag be missing?
+        self.note = ""  # weights that could not be sent
+
+    @property
+    def is_full(self) -> bool:
+        """Does the model repository take no more commits this hour? Then promotions wait, and nothing else does."""
+        return self._model is not None and self._model.pace.room() < 2
 
     def push(self, promotions: Sequence[Row], dataset_head: str) -> str:
         """Send the weights of these promotions; the dataset's head after it."""
-        if not promotions:
+        there = [row for row in promotions if self._packed(row["weights_id"]) is not None]
+        self.note = _lost([row["weights_id"] for row in promotions if row not in there])
+        if not there:
             return dataset_head
         if self._model is None:
-            return self._push_all(self._dataset, promotions, dataset_head)
+            return self._push_all(self._dataset, there, dataset_head)
         room = max(1, self._model.pace.room())
-        if len(promotions) > room:  # more rounds than the Hub takes commits: the oldest go together, and get no tag
-            self._push_all(self._model, promotions[: 1 - room] if room > 1 else promotions, self._model.head())
-        for row in promotions[-room:]:
+        alone = there[-room:]
+        if len(there) > room:  # more rounds than the Hub takes commits: the oldest go together, and get no tag
+            alone = there[len(there) - room + 1 :]
+            self._push_all(self._model, there[: len(there) - len(alone)], self._model.head())
+        for row in alone:
             self._release(self._model, int(row["number"]), str(row["weights_id"]))
         self.is_due = True
         return dataset_head
 
-    def fetch(self, ids: Iterable[str]) -> None:
-        """Weights that are not in the folder. Raises HubUnavailable if one is nowhere, or damaged."""
-        for weights_id in ids:
-            target = self._file(weights_id)
-            if target.exists():
-                continue
-            packed = self._download(weights_id)
-            if not hashlib.sha256(packed).hexdigest().startswith(weights_id):
-                raise HubUnavailable(f"the weights {weights_id} on the Hub are damaged; upload them again")
-            _put(target, packed)
+    def fetch(self, ids: Iterable[str]) -> list[str]:
+        """Get weights that are not in the folder, or damaged there; those that are nowhere."""
+        missing = []
+        for weights_id in dict.fromkeys(ids):
+            if self._packed(weights_id) is None:
+                packed = self._download(weights_id)
+                if packed is None:
+                    missing.append(weights_id)
+                else:
+                    _put(self._file(weights_id), packed)
+        return missing
 
     def settle(self) -> None:
         """Tag what is promoted on the Hub by now, and have the repository show what is served."""
@@ -68,8 +79,8 @@ class Releases:
             if commit:
                 self._model.tag(_tag(rounds[promotion.number]), commit)
         served = self._ledger.served()
-        shown = self._model.look_up([SERVED], "main").get(SERVED)
-        if shown is None or shown.sha256 != hashlib.sha256(self._file(served.weights_id).read_bytes()).hexdigest():
+        packed, shown = self._packed(served.weights_id), self._model.look_up([SERVED], "main").get(SERVED)
+        if packed and (shown is None or shown.sha256 != hashlib.sha256(packed).hexdigest()):
             self._release(self._model, served.number, served.weights_id)  # somebody overtaken had shown theirs
         self.is_due = False
 
@@ -80,8 +91,8 @@ class Releases:
         return repository.commit(additions, f"Add {len(additions)} weights", head) if additions else head
 
     def _release(self, model: Repository, promotion: int, weights_id: str) -> None:
+        number = self._ledger.round_of_promotion(promotion)
         closed = self._ledger.closed_rounds(SHOWN)
-        number = next((r.number for r in closed if r.promotion == promotion and r.decision != "refused"), 0)
         card = model_card([r for r in closed if r.number <= number], model.id, self._dataset.id)
         file = self._file(weights_id)
         operations: list[Operation] = [
@@ -91,20 +102,39 @@ class Releases:
         ]
         model.commit(operations, _title(number, weights_id), None)
 
-    def _download(self, weights_id: str) -> bytes:
+    def _download(self, weights_id: str) -> bytes | None:
         for repository in filter(None, (self._model, self._dataset)):
             try:
                 with repository.downloaded(_path(weights_id)) as file:
-                    return file.read_bytes()
+                    packed = file.read_bytes()
             except FileNotFoundError:
                 continue
-        raise HubUnavailable(
-            f"the weights {weights_id}, which were served, are in no repository; upload {_path(weights_id)} to "
-            f"{(self._model or self._dataset).id}"
-        )
+            if _is_whole(packed, weights_id):
+                return packed
+        return None
+
+    def _packed(self, weights_id: str) -> bytes | None:
+        """The file's bytes; None if it is not there, or damaged: ids are the beginning of their hash."""
+        try:
+            packed = self._file(weights_id).read_bytes()
+        except OSError:
+            return None
+        return packed if _is_whole(packed, weights_id) else None
 
     def _file(self, weights_id: str) -> Path:
         return self._folder / f"{weights_id}.safetensors"
+
+
+def _is_whole(packed: bytes, weights_id: str) -> bool:
+    return hashlib.sha256(packed).hexdigest().startswith(weights_id)
+
+
+def _lost(ids: Sequence[str]) -> str:
+    if not ids:
+        return ""
+    return (
+        f"the weights {', '.join(ids)} were served and are not in this data folder any more; the Hub does not get them"
+    )
 
 
 def _path(weights_id: str) -> str:

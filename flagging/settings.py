@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flagging import hub
 
 HUB_COMMITS_PER_HOUR = 128  # of a repository, as the Hub allows
+LEAST = 4  # a withdrawal takes three
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,9 @@ class HubSettings:
     def __post_init__(self) -> None:
         for repo_id in filter(None, (self.dataset, self.model)):
             hub.checked_repository(repo_id)
-        if self.commits_per_hour < 1:
+        if self.commits_per_hour < LEAST:
             raise ValueError(
-                f"commits_per_hour is {self.commits_per_hour}; set HOODWINK_HUB_COMMITS_PER_HOUR to 1 or more"
+                f"commits_per_hour is {self.commits_per_hour}; set HOODWINK_HUB_COMMITS_PER_HOUR to {LEAST} or more"
             )
 
     @classmethod

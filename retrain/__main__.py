@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from flagging.home import Home
+from flagging.ledger import Ledger
 from model.rehearsal import load_or_rehearse
 from retrain.history import describe_round
 from retrain.rounds import Report, close_round, roll_back
@@ -29,7 +30,8 @@ WRITE_EVERY_SECONDS = 0.25
 def status(as_json: AsJson = False) -> None:
     """The open round, the served weights and every decision so far."""
     home = Home.from_environment(os.environ)
-    ledger, settings = home.open_ledger(), RoundSettings.from_environment(os.environ)
+    settings = RoundSettings.from_environment(os.environ)
+    ledger = _ledger(home, settings)
     now, worker = ledger.open_round(), WorkerFiles(home).read()
     rounds = [describe_round(closed) for closed in ledger.closed_rounds()]
     if as_json:
@@ -78,7 +80,7 @@ def run(
 ) -> None:
     """Close the open round if enough fooling drawings have come in."""
     home, settings = Home.from_environment(os.environ), RoundSettings.from_environment(os.environ)
-    ledger = home.open_ledger()
+    ledger = _ledger(home, settings)
     files = WorkerFiles(home)
     with files.held():
         began = ledger.open_round()
@@ -94,6 +96,14 @@ def run(
         show(f"round {closed['round']} {closed['decision']}: {closed['reason']}")
         before, after = _percent(closed["clean_accuracy_before"]), _percent(closed["clean_accuracy_after"])
         show(f"clean accuracy {before} -> {after}, weights {closed['weights_id']}, {closed['seconds']} s")
+
+
+def _ledger(home: Home, settings: RoundSettings) -> Ledger:
+    """Judged as HOODWINK_QUORUM says, if it says; else as the ledger was judged before."""
+    ledger = home.open_ledger()
+    if os.environ.get("HOODWINK_QUORUM"):
+        ledger.use_quorum(settings.quorum)
+    return ledger
 
 
 @app.command()

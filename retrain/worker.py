@@ -124,7 +124,8 @@ class Worker:
         )
         if self._home.annotator_key:
             environment["HOODWINK_ANNOTATOR_KEY"] = self._home.annotator_key.decode()
-        environment.pop("HOODWINK_MAINTAINER_TOKEN", None)
+        for secret in ("HOODWINK_MAINTAINER_TOKEN", "HF_TOKEN", "OAUTH_CLIENT_SECRET"):  # no business of its
+            environment.pop(secret, None)
         return environment
 
     def is_running(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
+from click import Abort
 from huggingface_hub import HfApi, SpaceHardware
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalTokenNotFoundError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
@@ -98,7 +99,7 @@ def reaching(what: str, advice: Mapping[int, str] | None = None) -> Iterator[Non
         raise HubUnavailable(
             f"{what}: the Hub answered {status}, {said[0][:200] if said else ''}; {todo}".rstrip("; ")
         ) from error
-    except HubUnavailable:
+    except (HubUnavailable, Abort):
         raise
     except (
         httpx2.HTTPError,

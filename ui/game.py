@@ -33,6 +33,7 @@ log = logging.getLogger("hoodwink")
 
 LOOK_EVERY_SECONDS = 0.5
 REMEMBERED_TRIES = 10_000
+STOP_WITHIN_SECONDS = 10.0
 MAX_SKIPPED = 200
 MAX_WITHDRAWN = 1000  # at once, where they are chosen one by one
 MIN_TOKEN_LENGTH = 16
@@ -91,6 +92,7 @@ class Game:
         self._told = ""  # what was logged of the last retraining's failure
         self._tried_with: tuple[int, int] | None = None  # round and usable drawings when a retraining was last started
         self._catching_up = threading.Lock()
+        self._stopping = False
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
@@ -101,17 +103,22 @@ class Game:
         """Begin to watch for promotions and for rounds that are due."""
         self._watcher.start()
 
+    def refuse(self) -> None:
+        """Record nothing any more: the game is about to stop, and what came now might not be published."""
+        self._stopping = True
+
     def stop(self) -> None:
         self._stop.set()
         self._wake.set()
         if self._watcher.is_alive():
-            self._watcher.join()
+            self._watcher.join(STOP_WITHIN_SECONDS)
 
     def _watch(self) -> None:
         while not self._stop.is_set():
             try:
                 self.catch_up()
                 self.scores.note_missed()
+                self.ledger.forget()
             except Exception as error:
                 # Whatever it is: drawing goes on with the weights in memory, and the page shows what is wrong.
                 if str(error) != self._problem:
@@ -183,6 +190,7 @@ class Game:
         self, strokes: object, label: object, token: str, try_id: str | None = None
     ) -> tuple[dict[str, Any], Answer]:
         """Record an attempt; what was recorded, and the answer it was recorded from. Raises ValueError or LedgerUnavailable with a sentence; then nothing was recorded."""
+        self._check_going_on()
         if try_id is None:
             content = self._try_of_content(self.answer(strokes), token)
             # A drawing sent twice without a try of its own is two attempts.
@@ -224,7 +232,12 @@ class Game:
         except LedgerUnavailable:
             return None
 
+    def _check_going_on(self) -> None:
+        if self._stopping:
+            raise Refused("the game is being restarted; nothing was recorded, try again in a moment")
+
     def retract(self, attempt_id: object, token: str, also: Sequence[str] = ()) -> dict[str, Any]:
+        self._check_going_on()
         if not isinstance(attempt_id, str) or not attempt_id.isascii():
             raise Refused(f"attempt_id is {reprlib.repr(attempt_id)}; send the one that /submit gave")
         owner = self.ledger.find(attempt_id).annotator
@@ -253,6 +266,7 @@ class Game:
         Raises Refused if one of them is not theirs; then nothing was deleted. withdrawn_at: UTC; what is published later
         has nothing of them.
         """
+        self._check_going_on()
         mine = self._annotators(token, also)
         deleted = 0
         try:
@@ -323,6 +337,7 @@ class Game:
 
         lacking: votes that could still decide the drawing, at the fewest; 0 once it is decided.
         """
+        self._check_going_on()
         if not self.may_judge(token):
             raise Refused(SIGN_IN_TO_JUDGE)
         if not isinstance(attempt_id, str) or not attempt_id.isascii():

@@ -18,5 +18,5 @@ function hubInWords(hub) {
 // Does the Hub hold nothing any more of what was withdrawn then?
 function isGone(hub, withdrawnAt) {
   const at = Date.parse(withdrawnAt) + 2000; // states are as old as a second, and told in whole ones
-  return !hub.problem && (Date.parse(hub.published_at) > at || Date.parse(hub.since) > at);
+  return !hub.problem && !hub.withdrawing && (Date.parse(hub.published_at) > at || Date.parse(hub.since) > at);
 }

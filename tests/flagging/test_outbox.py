@@ -43,7 +43,7 @@ def play(ledger: Ledger, actions: list[tuple[str, int]], who: str) -> None:
 def published(ledger: Ledger) -> list[tuple[str, Rows]]:
     """All rows, one by one, as they would come back from the Hub."""
     ledger.outbox().use("ann/drawings")
-    batch = ledger.outbox().take(10_000)
+    batch = ledger.outbox().take(10_000, KINDS)
     return [(kind, {kind: [row]}) for kind, rows in batch.rows.items() for row in rows]
 
 
@@ -70,7 +70,7 @@ def test_rows_that_come_in_any_order_any_number_of_times_give_the_same_ledger(tm
     for _, row in twice:
         merged.outbox().merge(row)
     assert state(merged) == state(original)
-    assert merged.outbox().take(100).places == []
+    assert merged.outbox().take(100, KINDS).places == []
     counted = state(merged)
     merged.recount()
     assert state(merged) == counted
@@ -115,7 +115,7 @@ def test_turning_publishing_on_later_publishes_what_was_there_before(ledger):
     add_fooling(ledger, 3)
     ledger.outbox().use("ann/drawings")
     assert ledger.outbox().waiting().rows == 7  # three tries, three attempts, promotion 0
-    ledger.outbox().published(ledger.outbox().take(100), [])
+    ledger.outbox().published(ledger.outbox().take(100, KINDS), [])
     ledger.outbox().use("ann/drawings")
     assert ledger.outbox().waiting().rows == 0
 
@@ -123,7 +123,7 @@ def test_turning_publishing_on_later_publishes_what_was_there_before(ledger):
 def test_another_repository_gets_everything(ledger):
     add_fooling(ledger, 1)
     ledger.outbox().use("ann/drawings")
-    ledger.outbox().published(ledger.outbox().take(100), ["raw/tries/one.parquet"])
+    ledger.outbox().published(ledger.outbox().take(100, KINDS), ["raw/tries/one.parquet"])
     ledger.outbox().use("bea/drawings")
     assert ledger.outbox().waiting().rows == 3
     assert ledger.outbox().known_shards() == set()
@@ -133,17 +133,25 @@ def test_what_was_withdrawn_before_it_was_published_never_is(ledger):
     ledger.outbox().use("ann/drawings")
     add_fooling(ledger, 2)
     ledger.withdraw(ledger.annotator("ann"))
-    rows = ledger.outbox().take(100).rows
-    assert "attempts" not in rows
-    assert "tries" not in rows
-    assert len(rows["withdrawals"]) == 4  # attempts and tries
+    rows = ledger.outbox().take(100, KINDS).rows
+    assert set(rows) == {"promotions"}  # nobody else knows the drawings: not even their ids are told
+    assert ledger.outbox().to_purge() == set()
+
+
+def test_what_was_sent_without_an_answer_is_taken_for_published(ledger):
+    ledger.outbox().use("ann/drawings")
+    (drawing,) = add_fooling(ledger, 1)
+    ledger.outbox().take(100, KINDS)
+    ledger.withdraw(drawing.annotator)
+    assert drawing.attempt_id in ledger.outbox().to_purge()
+    assert len(ledger.outbox().take(100, KINDS).rows["withdrawals"]) == 2  # attempt and try
 
 
 def test_decisions_and_withdrawals_never_wait_for_a_later_batch(ledger):
     ledger.outbox().use("ann/drawings")
     add_fooling(ledger, 5)
     close(ledger)
-    batch = ledger.outbox().take(2)
+    batch = ledger.outbox().take(2, KINDS)
     assert [row["number"] for row in batch.rows["rounds"]] == [1]
     assert [row["number"] for row in batch.rows["promotions"]] == [0, 1]
     assert sum(map(len, batch.rows.values())) <= 5
@@ -166,7 +174,7 @@ def test_an_attempt_of_a_second_space_with_the_same_try_is_kept_too(ledger):
     ledger.outbox().use("ann/drawings")
     answer = FakeAnswer(3, 0, "0123456789abcdef", bent(PLAIN[1], random.Random(1)))
     here = ledger.record_attempt(answer, 1, ledger.annotator("ann"), "the-same-try")
-    rows = ledger.outbox().take(100).rows
+    rows = ledger.outbox().take(100, KINDS).rows
     other = rows["attempts"][0] | {"attempt_id": "from another Space", "round": 2}
     ledger.outbox().merge({"attempts": [other]})
     assert {a.attempt_id for a in ledger.attempts()} == {here.attempt_id, "from another Space"}

@@ -167,7 +167,7 @@ def test_a_maintainer_withdraws_by_drawing_or_by_annotator(hub, home, ledger):
     [
         (["push"], {"HOODWINK_HUB_DATASET": ""}, "set HOODWINK_HUB_DATASET to USER/NAME"),
         (["push"], {"HOODWINK_HUB_DATASET": "no user"}, "'no user' is no repository on the Hub; write it as USER/NAME"),
-        (["push"], {"HOODWINK_HUB_COMMITS_PER_HOUR": "0"}, "set HOODWINK_HUB_COMMITS_PER_HOUR to 1 or more"),
+        (["push"], {"HOODWINK_HUB_COMMITS_PER_HOUR": "0"}, "set HOODWINK_HUB_COMMITS_PER_HOUR to 4 or more"),
         (["withdraw"], {}, "name drawings by --attempt, or an annotator by --annotator"),
         (["withdraw", "--attempt", "nobody", "--yes"], {}, "there is no attempt 'nobody'"),
         (["push"], {"HF_TOKEN": "hf_unknown"}, "the dataset repository alice/drawings could not be"),

@@ -9,7 +9,7 @@ from huggingface_hub import HfApi
 
 from flagging.home import Home
 from flagging.settings import HubSettings
-from flagging.sync import WITHDRAWING, Sync
+from flagging.sync import MARKS, UNSWEPT, Sync
 from model.weights import install_shipped
 from tests.conftest import TEST_KEY, random_weights
 from tests.flagging.test_sync import state
@@ -42,7 +42,7 @@ def test_published_restored_and_withdrawn(repositories, tmp_path):
     for name in ("first", "second"):
         home = Home(tmp_path / name, TEST_KEY)
         ledger = home.open_ledger(create=True)
-        sync = Sync(ledger, home.weights, settings, api)
+        sync = Sync(ledger, home, settings, api)
         sync.pull()
         ledger.start(install_shipped(home.weights))
         if name == "first":
@@ -58,7 +58,7 @@ def test_published_restored_and_withdrawn(repositories, tmp_path):
     first_sync.pull()
     first_sync.push()
     files = set(api.list_repo_files(settings.dataset, repo_type="dataset"))
-    assert WITHDRAWING not in files
+    assert not any(path == UNSWEPT or path.startswith(MARKS) for path in files)
     assert len(api.list_repo_commits(settings.dataset, repo_type="dataset")) == 2  # what is left, and the end of it
     kept = {f.path for f in api.list_repo_tree(settings.dataset, recursive=True, repo_type="dataset")}
     assert {f.filename for f in api.list_lfs_files(settings.dataset, repo_type="dataset")} <= kept
