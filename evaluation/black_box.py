@@ -107,7 +107,7 @@ def _check(images: Tensor, labels: Tensor, budget: int | None) -> None:
     shape = tuple(images.shape)
     if images.dtype == torch.bool or images.is_complex():
         raise ValueError(f"images are {images.dtype}; give integers from 0 to 255 or floats from 0 to 1")
-    if labels.is_floating_point() or labels.shape != images.shape[:1]:
+    if (len(labels) and labels.is_floating_point()) or labels.shape != images.shape[:1]:
         raise ValueError(
             f"labels are {labels.dtype} {tuple(labels.shape)}; give one whole number for each of {shape[0]} images"
         )

@@ -8,12 +8,7 @@ import torch
 from evaluation.black_box import Attacked, EpsilonGreedy, EvoBA, SimBA, attack_images
 from evaluation.queries import Pixels
 from evaluation.robustness import check_robustness, distances, robustness_statistics
-
-
-def brightness(images):
-    """Two classes: 0 up to a mean pixel of 0.5, 1 above."""
-    mean = images.flatten(1).mean(1)
-    return torch.stack([0.5 - mean, mean - 0.5], dim=1) * 20
+from tests.attacked import brightness
 
 
 def always(digit):
