@@ -171,7 +171,8 @@ class Sync:
         """Is there anything to push? Rows, a withdrawal, a tag, or late votes that have waited long enough."""
         if self._is_held():
             return False
-        mine = self._sweeps() or self._releases.is_due or self._votes_are_late()
+        tags = self._releases.is_due and not self._outbox.has(DECISIONS)
+        mine = self._sweeps() or tags or self._votes_are_late()
         return mine or self._outbox.has(self._kinds())
 
     def wait(self) -> float:
@@ -221,7 +222,7 @@ class Sync:
             self._commit(batch, sweeping=sweeping, rewriting=rewriting)
         if sweeping:
             self._end_withdrawal(purged)
-        if self._releases.is_due:
+        if self._releases.is_due and not self._outbox.has(DECISIONS):  # only what is promoted on the Hub is shown
             self._releases.settle()
         return len(batch.places) >= MOST_ROWS
 
@@ -237,6 +238,8 @@ class Sync:
                     change.operations.append(
                         hub.add(self._own_mark, b"Drawings that were withdrawn are being deleted.\n")
                     )
+            elif batch.rows.get("withdrawals"):
+                change.operations.append(hub.add(UNSWEPT, b"Drawings that were withdrawn are to be deleted.\n"))
             elif batch.closes_rounds or self._small_shards() > MANY_SHARDS:
                 change.compact(self._files.values(), self._outbox.withdrawn())
             stale = self._outbox.stale_rounds() if rewriting else {}

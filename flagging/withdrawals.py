@@ -30,6 +30,8 @@ def erase(db: Connection, gone: str) -> None:
         standings.drop(db, attempt_id)
         for table in ("attempts", "retractions", "votes", "hidings", "uses", "likenesses"):
             db.execute(f"DELETE FROM {table} WHERE attempt_id = ?", (attempt_id,))
+        for kind in ("tries", "attempts", "retractions"):  # of votes and hidings Outbox.take finds out
+            db.execute("DELETE FROM unpublished WHERE kind = ? AND id = ?", (kind, attempt_id))
     db.execute("DELETE FROM tries WHERE try_id = ?", (gone,))
     for try_id in tries:
         standings.count_try(db, try_id, +1)

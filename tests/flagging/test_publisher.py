@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -87,6 +88,30 @@ def test_stopping_publishes_what_is_left(publisher, ledger, hub):
     assert ledger.outbox().waiting().rows == 0
 
 
+def test_stopping_tries_again_though_the_hub_had_failed(publisher, ledger, hub):
+    publisher.start()
+    wait_for(lambda: publisher.state.published_at)
+    hub.fail("commit", "503")
+    add_fooling(ledger, 3)
+    wait_for(lambda: publisher.state.problem)
+    publisher.stop()
+    assert ledger.outbox().waiting().rows == 0
+
+
+def test_the_thread_survives_a_ledger_that_cannot_be_read(publisher, ledger, home, hub, monkeypatch):
+    monkeypatch.setattr("flagging.publisher.FIRST_RETRY_SECONDS", 0.1)
+    publisher.start()
+    wait_for(lambda: publisher.state.published_at)
+    with sqlite3.connect(home.ledger_path) as db:
+        db.execute("ALTER TABLE unpublished RENAME TO away")
+    wait_for(lambda: "could not be used" in publisher.state.problem)
+    with sqlite3.connect(home.ledger_path) as db:
+        db.execute("ALTER TABLE away RENAME TO unpublished")
+    db.close()
+    add_fooling(ledger, 1)
+    wait_for(lambda: not publisher.state.problem and not publisher.state.unpublished)
+
+
 def test_a_hub_that_is_down_at_the_start_does_not_hold_the_game_up(publisher, ledger, hub, monkeypatch):
     monkeypatch.setattr("flagging.publisher.FIRST_RETRY_SECONDS", 0.05)
     hub.fail("info", "500", times=None)
@@ -147,6 +172,29 @@ def test_push_then_pull_into_an_empty_folder(hub, home, ledger, tmp_path):
     pulled = command(hub, elsewhere, "pull")
     assert "3 attempts, round 2; everything is on the Hub" in " ".join(pulled.stdout.split()), pulled.stderr
     assert (elsewhere.weights / f"{ledger.served().weights_id}.safetensors").exists()
+
+
+def test_pull_makes_no_repository(hub, home):
+    pulled = command(hub, home, "pull", HOODWINK_HUB_DATASET="alice/nope")
+    assert "there is no dataset repository alice/nope" in " ".join(pulled.stderr.split())
+    assert ("dataset", "alice/nope") not in hub.repositories
+
+
+def test_a_withdrawal_from_a_terminal_leaves_what_was_judged_as_it_was(hub, home, ledger, tmp_path):
+    ledger.use_quorum(1)
+    drawings = add_fooling(ledger, 3)
+    for drawing in drawings:
+        ledger.record_vote(drawing.attempt_id, 1, ledger.annotator("bea"))
+    now = ledger.open_round()
+    weights_id = random_weights(home.weights, 1).id
+    ledger.close_round("promoted", "for the test", weights_id, {"quorum": 1}, began=now)
+    command(hub, home, "push")
+    elsewhere = Home(tmp_path / "elsewhere", TEST_KEY)
+    command(hub, elsewhere, "pull")
+    done = command(hub, elsewhere, "withdraw", "--attempt", drawings[0].attempt_id, "--yes")
+    assert done.returncode == 0, done.stderr
+    verified = [path for path in hub.files(DATASET) if path.startswith("verified/")]
+    assert verified
 
 
 def test_a_maintainer_withdraws_by_drawing_or_by_annotator(hub, home, ledger):

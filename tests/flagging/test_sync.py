@@ -1,5 +1,6 @@
 """The ledger and the Hub made the same, over the wire, with the real client."""
 
+import contextlib
 import io
 import itertools
 import subprocess
@@ -12,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import HfApi
 
+from flagging.changes import FULL_SHARD, to_merge
 from flagging.home import Home
-from flagging.hub import HubUnavailable, Overtaken
+from flagging.hub import HubFile, HubUnavailable, Overtaken
 from flagging.ledger import Ledger
+from flagging.outbox import AnotherGame
 from flagging.pace import TooManyCommits
 from flagging.settings import HubSettings
 from flagging.shards import kind_of
@@ -22,7 +25,7 @@ from flagging.sync import MARKS, UNSWEPT, Sync
 from model.weights import install_shipped
 from tests.conftest import TEST_KEY, random_weights
 from tests.hub_server import HubServer
-from tests.made import add_attempts, add_fooling, close
+from tests.made import FakeAnswer, add_attempts, add_fooling, close
 
 DATASET, MODEL = "alice/drawings", "alice/weights"
 SETTINGS = HubSettings(DATASET, commits_per_hour=1000)
@@ -300,6 +303,96 @@ def test_a_vote_in_one_space_decides_a_drawing_of_the_other(spaces):
     assert second.ledger.find(drawing.attempt_id).state == "verified"
 
 
+def test_what_was_drawn_after_a_round_that_was_given_up_belongs_to_the_round_that_is_open(spaces):
+    first, second = spaces(), spaces()
+    add_fooling(first.ledger, 2, "ann")
+    first.publish()
+    second.publish()
+    first.close_round(1)
+    for seed in (2, 3, 4):
+        second.close_round(seed)
+        add_fooling(second.ledger, 1, f"annotator {seed}")
+    first.publish()
+    second.publish()
+    assert second.ledger.open_round().number == 2
+    assert {a.round for a in second.ledger.attempts()} == {1, 2}
+    assert second.ledger.open_round().counts.attempts == 3
+    counted = state(second.ledger)
+    second.ledger.recount()
+    assert state(second.ledger) == counted
+    first.publish()
+    assert state(first.ledger) == counted
+
+
+def test_a_repository_that_holds_another_game_changes_nothing_here(spaces, hub, tmp_path):
+    mine, theirs = spaces(), spaces(settings=HubSettings("alice/other", commits_per_hour=1000))
+    for space, seed in ((mine, 1), (theirs, 2)):
+        add_fooling(space.ledger, 2, f"annotator {seed}")
+        space.close_round(seed)
+        space.publish()
+    before = state(mine.ledger)
+    mistaken = Sync(mine.ledger, mine.home, HubSettings("alice/other"), HfApi(endpoint=hub.url, token=hub.token))
+    with pytest.raises(AnotherGame, match="the repository holds another game: its round 1 was promoted with weights"):
+        mistaken.pull()
+    assert state(mine.ledger) == before
+
+
+def test_a_drawing_sent_to_two_spaces_as_one_try_is_withdrawn_from_both(spaces, hub):
+    first, second = spaces(), spaces()
+    answer = FakeAnswer(3, 0, first.ledger.served().weights_id)
+    for space in (first, second):
+        space.ledger.record_attempt(answer, 1, space.ledger.annotator("ann"), "the-same-try")
+        space.publish()
+    first.publish()
+    assert len(list(first.ledger.attempts())) == 2
+    first.ledger.withdraw(first.ledger.annotator("ann"))
+    first.publish()
+    second.publish()
+    for space in (first, second, spaces()):
+        space.sync.pull()
+        assert list(space.ledger.attempts()) == []
+
+
+def test_two_spaces_together_make_no_more_commits_than_one_may(spaces, hub):
+    settings = HubSettings(DATASET, commits_per_hour=8)
+    first, second = spaces(settings=settings), spaces(settings=settings)
+    for number in range(12):
+        for space in (first, second):
+            add_fooling(space.ledger, 1, f"annotator {number}")
+            with contextlib.suppress(TooManyCommits):
+                space.publish()
+    assert len(hub.commits_ever(DATASET)) <= 8
+
+
+def test_restarts_and_withdrawals_do_not_begin_a_new_hour(spaces, hub):
+    settings = HubSettings(DATASET, commits_per_hour=8)
+    space = spaces(settings=settings)
+    for number in range(6):
+        add_fooling(space.ledger, 1, f"annotator {number}")
+        api = HfApi(endpoint=hub.url, token=hub.token)
+        space.sync = Sync(space.ledger, space.home, settings, api)  # as after a restart
+        with contextlib.suppress(TooManyCommits):
+            space.publish()
+            space.ledger.withdraw(space.ledger.annotator(f"annotator {number}"))
+            space.publish()
+    assert len(hub.commits_ever(DATASET)) + hub.count("squash") <= 8
+
+
+def test_a_full_hour_of_the_model_repository_does_not_hold_drawings_up(spaces, hub):
+    space = spaces(settings=HubSettings(DATASET, MODEL, 8))
+    space.publish()
+    for number in range(8):
+        hub.commit(MODEL, {f"note-{number}.txt": b"by hand"}, repo_type="model")
+    add_fooling(space.ledger, 2)
+    space.close_round()
+    fresh = Sync(space.ledger, space.home, HubSettings(DATASET, MODEL, 8), HfApi(endpoint=hub.url, token=hub.token))
+    fresh.pull()
+    fresh.push()
+    assert len(space.shards("attempts")) == 1
+    assert space.shards("rounds") == []
+    assert not fresh.has_work() or fresh.wait() > 0
+
+
 # -- the dataset people load ------------------------------------------------------------------------------
 
 LOAD = """
@@ -420,6 +513,27 @@ def test_a_restarted_space_writes_no_round_anew_that_nobody_touched(spaces, hub)
     card = hub.files(DATASET)["README.md"].decode()
     assert "| `all` | every attempt, fooling or not |" in card
     assert sum(map(int, card.split("fooling or not |")[1].split("\n")[0].split("|")[:2])) == 12
+
+
+@pytest.mark.parametrize("sizes", [[8, *[17] * 300], [5, 3, 7], [1, 3, 9, 27], [100] * 50])
+def test_few_shards_are_left_whatever_their_sizes(sizes):
+    shards = [HubFile(f"raw/tries/{n:04d}.parquet", 1000 * size, None) for n, size in enumerate(sizes)]
+    while merged := to_merge(shards):
+        assert len(merged) > 1
+        size = sum(shard.size for shard in shards if shard.path in merged)
+        shards = [s for s in shards if s.path not in merged] + [HubFile(f"{merged[0]}.merged", size, None)]
+    assert len([shard for shard in shards if shard.size < FULL_SHARD]) <= 12
+
+
+def test_a_file_that_is_no_shard_is_named_and_holds_nothing_up(spaces, hub):
+    space = spaces()
+    add_fooling(space.ledger, 1)
+    space.publish()
+    hub.commit(DATASET, {"raw/tries/by-hand.parquet": b"not Parquet"})
+    add_fooling(space.ledger, 1, "bea")
+    space.publish()
+    assert "by-hand.parquet is no shard of Hoodwink's" in space.sync.note
+    assert_comes_back(spaces, space)
 
 
 # -- the model repository ---------------------------------------------------------------------------------
@@ -585,6 +699,77 @@ def test_a_withdrawal_that_broke_off_is_ended_by_whoever_comes_next(spaces, hub,
     wiped.publish()
     assert hub_holds(hub, gone) == []
     assert not is_withdrawing(hub)
+
+
+def test_nobody_commits_while_another_sweeps_and_what_they_have_comes_afterwards(spaces, hub):
+    first, second = spaces(), spaces()
+    add_fooling(first.ledger, 1, "ann")
+    first.publish()
+    second.publish()
+    second.sync.pull()
+    first.ledger.withdraw(first.ledger.annotator("ann"))
+    drawn = []
+
+    def in_the_middle() -> None:
+        drawn.extend(add_fooling(second.ledger, 3, "bea"))
+        second.sync.pull()
+        assert not second.sync.has_work()
+        second.sync.push()
+        assert second.ledger.outbox().waiting().rows == 6
+
+    hub.fail("lfs-list", "meanwhile", call=in_the_middle)
+    first.publish()
+    assert drawn
+    second.publish()
+    assert_comes_back(spaces, second)
+    assert len(list(second.ledger.attempts())) == 3
+
+
+def test_two_withdrawals_at_once_are_both_ended(spaces, hub):
+    first, second = spaces(), spaces()
+    (one,) = add_fooling(first.ledger, 1, "ann")
+    (two,) = add_fooling(second.ledger, 1, "bea")
+    first.publish()
+    second.publish()
+    first.ledger.withdraw(one.annotator)
+
+    def second_too() -> None:
+        second.ledger.withdraw(two.annotator)
+        second.publish()
+
+    hub.fail("squash", "meanwhile", call=second_too)
+    first.publish()
+    second.publish()
+    first.publish()
+    assert hub_holds(hub, one) == hub_holds(hub, two) == []
+    assert not is_withdrawing(hub)
+
+
+def test_withdrawing_often_sweeps_seldom_and_a_stop_ends_it(spaces, hub):
+    space = spaces()
+    drawings = [add_fooling(space.ledger, 1, f"annotator {n}")[0] for n in range(4)]
+    space.publish()
+    for drawing in drawings:
+        space.ledger.withdraw(drawing.annotator)
+        space.publish()
+    assert hub.count("squash") == 1
+    assert is_withdrawing(hub)
+    assert space.sync.is_withdrawing
+    space.sync.hurry()
+    space.publish()
+    assert all(hub_holds(hub, drawing) == [] for drawing in drawings)
+    assert not is_withdrawing(hub)
+
+
+def test_withdrawing_what_was_never_published_costs_the_hub_nothing(spaces, hub):
+    space = spaces()
+    space.publish()
+    before = len(hub.commits_ever(DATASET))
+    add_fooling(space.ledger, 3, "ann")
+    space.ledger.withdraw(space.ledger.annotator("ann"))
+    assert not space.sync.has_work()
+    space.publish()
+    assert len(hub.commits_ever(DATASET)) == before
 
 
 def test_what_was_withdrawn_in_one_space_goes_from_the_other_and_never_comes_back(spaces, hub):
