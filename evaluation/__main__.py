@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from evaluation.study import Study
     from model.clean_digits import CleanDigits
-    from model.weights import Weights
 
 app = typer.Typer(help="What breaks the model, how badly, and why.", no_args_is_help=True, add_completion=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Figures as JSON.")]
@@ -49,6 +48,8 @@ Cifar10Folder = Annotated[
     ),
 ]
 
+Device = Annotated[str, typer.Option(help="What a ResNet-18 runs on, such as cuda.")]
+
 
 def load_digits() -> "CleanDigits":
     from model.clean_digits import load_clean_digits
@@ -77,6 +78,7 @@ def failures(
     out: Annotated[Path, typer.Option(help="Folder for the cases.")] = Path("failures"),
     study: StudyOption = StudyName.mnist,
     cifar10_dir: Cifar10Folder = None,
+    device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Wrong and sure of it: a folder per case with what the network looked at, and a contact sheet."""
@@ -86,7 +88,7 @@ def failures(
 
     if data is Data.fooling and study is not StudyName.mnist:
         raise ValueError("fooling drawings are digits; leave --study cifar10 or --data fooling out")
-    chosen = _study(study, cifar10_dir)
+    chosen = _study(study, cifar10_dir, device)
     networks = _networks(chosen, weights or [])
     if data is Data.fooling:
         images, source = fooling_drawings(_ledger()), "fooling drawings of all frozen test sets"
@@ -167,11 +169,12 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder for the results; compare-RECIPE if not given.")] = None,
     study: StudyOption = StudyName.mnist,
     cifar10_dir: Cifar10Folder = None,
+    device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Train a network with a recipe and one without, everything else equal, and put both side by side."""
     folder = out or Path(f"compare-{recipe}")
-    _compare_label_smoothing(_study(study, cifar10_dir), range(1, seeds + 1), epochs, folder, as_json)
+    _compare_label_smoothing(_study(study, cifar10_dir, device), range(1, seeds + 1), epochs, folder, as_json)
 
 
 def _compare_label_smoothing(study: "Study", seeds: range, epochs: int | None, out: Path, as_json: bool) -> None:
@@ -195,9 +198,49 @@ def _compare_label_smoothing(study: "Study", seeds: range, epochs: int | None, o
         show(f"{out / 'summary.md'}")
 
 
-def _study(name: StudyName, cifar10_folder: Path | None) -> "Study":
+@app.command("train")
+def train_command(
+    study: StudyOption = StudyName.cifar10,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="A full training if not given.")] = None,
+    label_smoothing: Annotated[float, typer.Option(min=0, max=0.99, help="Share spread over all classes.")] = 0.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the weights file; where the other commands look if not given.")
+    ] = None,
+    cifar10_dir: Cifar10Folder = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Train the network of a study; round-0 digit weights come from `python -m model train`."""
+    from evaluation.study_training import train_and_save
+
+    chosen = _study(study, cifar10_dir, device)
+    with Progress(disable=as_json) as progress:
+        task = progress.add_task("training", total=None)
+        figures = train_and_save(
+            chosen,
+            seed,
+            epochs or chosen.epochs,
+            label_smoothing,
+            out or _weights_folder(chosen),
+            lambda step, of: progress.update(task, completed=step, total=of),
+        )
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        accuracy = figures["test_accuracy"]
+        show(f"weights {figures['weights_id']}: {accuracy['hits']} of {accuracy['n']} {figures['source']} test images")
+
+
+def _study(name: StudyName, cifar10_folder: Path | None, device: str = "cpu") -> "Study":
+    if name is StudyName.cifar10:
+        from evaluation.cifar10 import cifar10
+
+        return cifar10(cifar10_folder or data_folder(), download=cifar10_folder is None, device=device)
     from evaluation.study import mnist
 
+    if device != "cpu":
+        raise ValueError(f"the digit network runs on the cpu; leave --device {device} out, or add --study cifar10")
     return mnist(load_digits)
 
 
@@ -218,16 +261,33 @@ def _ledger() -> Any:
 
 def _networks(study: "Study", names: list[str]) -> "dict[str, nn.Module]":
     """Networks by the id of their weights, each once."""
-    from model.weights import SHIPPED_FOLDER, build_network, load_weights, read_weights, shipped_weights_id
+    from model.weights import load_weights, read_weights, shipped_weights_id
 
+    if study.name == StudyName.mnist:
+        found = [_weights(name) for name in names or [shipped_weights_id()]]
+    elif names:
+        folder = _weights_folder(study)
+        found = [
+            read_weights(Path(name), blank=study.build)
+            if name.endswith(".safetensors")
+            else load_weights(folder, name, study.build)
+            for name in names
+        ]
+    else:
+        raise ValueError(
+            f"no {study.name} weights come with Hoodwink; `python -m evaluation train --study {study.name}` makes some, "
+            "and tells the id to give here"
+        )
     loaded: dict[str, nn.Module] = {}
-    for name in names or [shipped_weights_id()]:
-        if name.endswith(".safetensors"):
-            weights = read_weights(Path(name))
-        else:
-            weights = load_weights(SHIPPED_FOLDER if name == shipped_weights_id() else data_folder() / "weights", name)
-        loaded[weights.id] = build_network(weights)
+    for weights in found:
+        loaded[weights.id] = study.build()
+        loaded[weights.id].load_state_dict(weights.tensors)
+        loaded[weights.id].eval()
     return loaded
+
+
+def _weights_folder(study: "Study") -> Path:
+    return data_folder() / "weights" if study.name == StudyName.mnist else data_folder() / study.name / "weights"
 
 
 def main() -> None:

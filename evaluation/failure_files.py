@@ -16,7 +16,7 @@ from evaluation.study import Images, Study
 from model.weights import write_whole
 
 ON_THE_SHEET = 48  # cases; more make a picture nobody can read
-TILES_ACROSS = 9
+TILES_ACROSS = 12
 
 Maps = dict[str, tuple[Tensor, Tensor]]  # by network: for the predicted and for the true class, (cases, H, W) each
 

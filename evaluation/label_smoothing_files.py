@@ -129,7 +129,9 @@ def _reliability(comparison: Comparison) -> bytes:
     panels[0, 0].set_ylabel("accuracy")
     panels[1, 0].set_ylabel("images")
     data = comparison.figures["data"]
-    figure.suptitle(f"{data['source']}: {data['test']:,} test images, {_count(len(comparison.runs), 'seed')} together")
+    figure.suptitle(
+        f"{data['source']}: {data['test']:,} test images, read by {_count(len(comparison.runs), 'network')} each"
+    )
     return _png(figure)
 
 

@@ -66,14 +66,21 @@ class Study:
 
     def heat(self, network: nn.Module, images: Tensor, classes: Tensor | int) -> Tensor:
         """images: (N, C, H, W) uint8; result: (N, H, W) in [0, 1]."""
-        return heat_maps(network, images / 255, classes, self.layer)
+        device = _device(network)
+        classes = torch.as_tensor(classes).to(device)
+        return heat_maps(network, images.to(device) / 255, classes, self.layer).cpu()
 
 
 @torch.inference_mode()
 def read(network: nn.Module, images: Tensor, batch: int = 1000) -> Tensor:
     """Probabilities (N, classes), float64, of images (N, C, H, W) uint8."""
-    parts = [torch.softmax(network(part / 255).double(), 1) for part in images.split(batch)]
-    return torch.cat(parts)
+    device = _device(network)
+    logits = [network(part.to(device) / 255).cpu() for part in images.split(batch)]
+    return torch.softmax(torch.cat(logits).double(), 1)
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next(network.parameters()).device
 
 
 def mnist(load: Callable[[], CleanDigits]) -> Study:

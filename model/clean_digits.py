@@ -114,7 +114,7 @@ def _torchvision_folder(cache_folder: Path) -> Path:
     try:
         raw.mkdir(parents=True, exist_ok=True)
         MNIST = _torchvision_mnist()
-        if not _is_reachable([mirror + next(iter(MD5)) for mirror in MNIST.mirrors]):
+        if not is_reachable([mirror + next(iter(MD5)) for mirror in MNIST.mirrors]):
             raise OSError("no server that has it answers")
         socket.setdefaulttimeout(PATIENCE_SECONDS)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=raw) as beside:
@@ -135,7 +135,7 @@ def _is_whole(path: Path) -> bool:
     return path.exists() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == MD5[path.name]
 
 
-def _is_reachable(addresses: Sequence[str]) -> bool:
+def is_reachable(addresses: Sequence[str]) -> bool:
     """Does one of these answer within PATIENCE_SECONDS?
 
     Asked in threads that are left behind when it takes longer: looking a name up has no timeout of its own, and a
