@@ -4,6 +4,7 @@ FGSM: Goodfellow et al. 2015 (arXiv 1412.6572). PGD: Madry et al. 2018 (arXiv 17
 epsilon / 10 as here, are the usual attack on MNIST.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -129,12 +130,17 @@ def check_within(images: Tensor, attacked: Tensor, epsilon: float) -> None:
 
 
 def _estimator(network: nn.Module, images: Tensor) -> object:
-    """The network as the library wants it: in evaluation mode, on the processor, bound to pixels from 0 to 1."""
+    """A copy of the network as the library wants it: in evaluation mode, bound to pixels from 0 to 1.
+
+    Without gradients of its parameters, which nobody asks for, and channels last an attack takes half the time.
+    """
     classification = need("art.estimators.classification", "adversarial-robustness-toolbox")
+    copied: nn.Module = copy.deepcopy(network).eval().requires_grad_(False)
+    copied = copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with torch.inference_mode():
-        classes = network.eval()(images[:1]).shape[1]
+        classes = copied(images[:1]).shape[1]
     return classification.PyTorchClassifier(
-        network,
+        copied,
         loss=nn.CrossEntropyLoss(),
         input_shape=tuple(images.shape[1:]),
         nb_classes=classes,
