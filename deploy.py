@@ -57,7 +57,9 @@ def deploy(
     ] = None,
     collect_only: Annotated[
         bool,
-        typer.Option("--collect-only", help="Never retrains: for a second Space that collects into the same dataset."),
+        typer.Option(
+            "--collect-only", help="Does not retrain by itself: for a second Space that collects into the same dataset."
+        ),
     ] = False,
     space_token: Annotated[
         str | None,

@@ -37,6 +37,7 @@ from flagging.attempts import Refused
 from flagging.database import LedgerUnavailable
 from flagging.home import Home
 from flagging.shards import kind_of
+from flagging.sync import MARKS, UNSWEPT
 from model.network import Network
 from model.weights import Card, save_weights
 from tests.hub_server import HubServer
@@ -69,6 +70,7 @@ class Acknowledged:
     votes: set[tuple[str, str]] = field(default_factory=set)
     retracted: set[str] = field(default_factory=set)
     withdrawn: set[str] = field(default_factory=set)
+    asked_to_withdraw: set[str] = field(default_factory=set)  # whether or not an answer came before the kill
 
     def clear(self) -> None:
         for values in vars(self).values():
@@ -144,7 +146,8 @@ class Player(threading.Thread):
         with closing(sqlite3.connect(self._app.home / "ledger.sqlite", timeout=30)) as db:
             mine = Home(self._app.home, KEY.encode()).open_ledger().annotator(f"browser:{self._token}")
             drawn = [row[0] for row in db.execute("SELECT attempt_id FROM attempts WHERE annotator = ?", (mine,))]
-        if "error" not in self._call(client, "draw", "withdraw"):
+        self._acknowledged.asked_to_withdraw.update(drawn)
+        if "error" not in self._call(client, "mine", "withdraw", all=True):
             self._acknowledged.withdrawn.update(drawn)
             self._token = f"player-{self._random.getrandbits(64):016x}"
 
@@ -199,7 +202,7 @@ def in_ledger(home: Path) -> Events:
 def missing(home: Path, published: Events, acknowledged: Acknowledged, annotator: Any) -> list[str]:
     """What should be in the ledger of an app that has just started, and is not."""
     there = in_ledger(home)
-    gone = {key for kind, key, *_ in there if kind == "withdrawals"}
+    gone = {key for kind, key, *_ in there if kind == "withdrawals"} | acknowledged.asked_to_withdraw
     expected = {event for event in published if event[1] not in gone}
     expected |= {("attempts", key) for key in acknowledged.attempts - gone}
     expected |= {("retractions", key) for key in acknowledged.retracted - gone}
@@ -306,7 +309,7 @@ def end(app: RunningApp, home: Path, problems: list[str], hub: HubServer) -> Non
         left = db.execute("SELECT count(*) FROM unpublished").fetchone()[0]
     if left:
         problems.append(f"{left} rows were left unpublished by a clean stop")
-    if any(path == "raw/withdrawing" for path in hub.files(DATASET)):
+    if any(path == UNSWEPT or path.startswith(MARKS) for path in hub.files(DATASET)):
         problems.append("a withdrawal did not end")
 
 

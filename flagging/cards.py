@@ -113,8 +113,11 @@ CC0 1.0: use it for anything.{f" The weights of each round are in [{model}](http
 """
 
 
-def model_card(closed: Sequence[ClosedRound], repository: str, dataset: str) -> str:
-    """What the served weights are, how they did, and how to load them. closed: all rounds, oldest first."""
+def model_card(closed: Sequence[ClosedRound], repository: str, dataset: str, space: str | None = None) -> str:
+    """What the served weights are, how they did, and how to load them. closed: all rounds, oldest first.
+
+    space: where the code is.
+    """
     changed = [r for r in closed if r.decision != "refused"]
     newest = changed[-1] if changed else None
     tag = f"round-{newest.number}" if newest else "round-0"
@@ -134,11 +137,11 @@ carry their card, with parent, recipe, seed and data, in their header.
 
 ```python
 from huggingface_hub import hf_hub_download
-from model.weights import build_network, read_weights  # of the Hoodwink repository
+from model.weights import build_network, read_weights  # of Hoodwink's code
 network = build_network(read_weights(hf_hub_download("{repository}", "model.safetensors", revision="{tag}")))
 ```
 
-`network(images)` takes (N, 1, 28, 28) with pixels in [0, 1], ink is 1, and gives logits (N, 10).
+Run it in a checkout of Hoodwink's code{_code(space)}. `network(images)` takes (N, 1, 28, 28) with pixels in [0, 1], ink is 1, and gives logits (N, 10).
 
 ## Evaluation
 
@@ -161,6 +164,10 @@ def _sum(one: dict[str, dict[str, int]], other: dict[str, dict[str, int]]) -> di
     for name in names:
         summed[name].update(other.get(name, {}))
     return {name: dict(counter) for name, counter in summed.items()}
+
+
+def _code(space: str | None) -> str:
+    return f": `git clone https://huggingface.co/spaces/{space}`" if space else ""
 
 
 def _configs(counts: Counts) -> str:

@@ -22,11 +22,14 @@ class Releases:
     tag comes once the promotion itself is on the Hub: whoever was overtaken has left a commit, and no tag.
     """
 
-    def __init__(self, ledger: Ledger, folder: Path, dataset: Repository, model: Repository | None) -> None:
+    def __init__(
+        self, ledger: Ledger, folder: Path, dataset: Repository, model: Repository | None, space: str | None = None
+    ) -> None:
         self._ledger = ledger
         self._folder = folder
         self._dataset = dataset
         self._model = model
+        self._space = space
         self.is_due = model is not None  # may a tag be missing?
         self.note = ""  # weights that could not be sent
 
@@ -93,7 +96,7 @@ class Releases:
     def _release(self, model: Repository, promotion: int, weights_id: str) -> None:
         number = self._ledger.round_of_promotion(promotion)
         closed = self._ledger.closed_rounds(SHOWN)
-        card = model_card([r for r in closed if r.number <= number], model.id, self._dataset.id)
+        card = model_card([r for r in closed if r.number <= number], model.id, self._dataset.id, self._space)
         file = self._file(weights_id)
         operations: list[Operation] = [
             hub.add(_path(weights_id), file),

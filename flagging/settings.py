@@ -11,11 +11,15 @@ LEAST = 4  # a withdrawal takes three
 
 @dataclass(frozen=True)
 class HubSettings:
-    """dataset: the repository that is the durable home of everything. model: of the weights; None: the dataset's."""
+    """dataset: the repository that is the durable home of everything. model: of the weights; None: the dataset's.
+
+    space: where this runs, if it is a Space: cards tell that the code is there.
+    """
 
     dataset: str
     model: str | None = None
     commits_per_hour: int = HUB_COMMITS_PER_HOUR // 4
+    space: str | None = None
 
     def __post_init__(self) -> None:
         for repo_id in filter(None, (self.dataset, self.model)):
@@ -36,4 +40,4 @@ class HubSettings:
         commits = environment.get("HOODWINK_HUB_COMMITS_PER_HOUR") or str(cls.commits_per_hour)
         if not commits.isdecimal():
             raise ValueError(f"HOODWINK_HUB_COMMITS_PER_HOUR is {commits!r}; use a whole number")
-        return cls(dataset, model or None, int(commits))
+        return cls(dataset, model or None, int(commits), environment.get("SPACE_ID"))

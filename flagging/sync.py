@@ -64,7 +64,7 @@ class Sync:
 
         self._dataset = repository(settings.dataset, "dataset")
         self._model = repository(settings.model, "model") if settings.model else None
-        self._releases = Releases(ledger, home.weights, self._dataset, self._model)
+        self._releases = Releases(ledger, home.weights, self._dataset, self._model, settings.space)
         self._own_mark = f"{MARKS}/{self._outbox.ledger_id()}"
         self._head = ""
         self._files: dict[str, HubFile] = {}  # shards and marks

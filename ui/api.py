@@ -16,7 +16,7 @@ A_ONE = [[[140, 60], [140, 220]]]
 
 
 def add_endpoints(game: Game, page: gr.Blocks) -> None:
-    """Add /predict, /submit, /retract, /next_to_judge, /judge, /status, /rounds, /retrain and /rollback to the page."""
+    """Add /predict, /submit, /retract, /withdraw, /next_to_judge, /judge, /status, /rounds, /retrain and /rollback to the page."""
 
     def who(request: gr.Request) -> Visitor:
         return Visitor(_token(request), account(game, request))
@@ -45,6 +45,14 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         random text of 8 characters or more.
         """
         return _answered(lambda: game.retract(attempt_id, who(request).token, who(request).also))
+
+    def withdraw(attempt_ids: list, request: gr.Request) -> dict:  # type: ignore[type-arg]
+        """Really delete drawings of your own, by the attempt_ids that /submit gave, or all of them: ["all"].
+
+        From the Hub too, within minutes. Weights trained on them remain. Who you are is told as for /retract.
+        """
+        chosen = None if attempt_ids == ["all"] else attempt_ids
+        return _answered(lambda: game.withdraw(who(request).token, who(request).also, chosen))
 
     def next_to_judge(request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Somebody else's fooling drawing for you to read blind: attempt_id and strokes, null when nothing waits for you.
@@ -82,6 +90,7 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
     _add(page, predict, [A_ONE], "play")
     _add(page, submit, [A_ONE, 1], "play")
     _add(page, retract, [an_id], "play")
+    _add(page, withdraw, [[an_id]], "play")
     _add(page, next_to_judge, [], "play")
     _add(page, judge, [an_id, 7], "play")
     _add(page, status, [], "play")

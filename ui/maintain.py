@@ -37,10 +37,11 @@ def maintain_tab(game: Game, page: gr.Blocks, tab: gr.Tab) -> None:
         with gr.Row():
             now = gr.Button("Retrain now", variant="primary", scale=0, min_width=220)
         earlier = gr.Radio(label="Go back to earlier weights: choose them, then confirm", choices=[], visible=False)
-        with gr.Row(visible=False) as confirmation:
+        with gr.Column(visible=False) as confirmation:
             gr.Markdown("Everybody who draws gets these weights at once, and the open round is closed. Go back?")
-            yes = gr.Button("Yes, serve them again", variant="stop", scale=0, min_width=220)
-            no = gr.Button("No", scale=0, min_width=100)
+            with gr.Row():
+                yes = gr.Button("Yes, serve them again", variant="stop", scale=0, min_width=220)
+                no = gr.Button("No", scale=0, min_width=100)
     timer = gr.Timer(2.0, active=False)
     listed = gr.State(-1)  # the promotion the list of earlier weights was made for
 

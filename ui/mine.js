@@ -12,7 +12,8 @@ function arrived(page) {
   sayWhatIsGone();
   if (!page.drawings) return;
   const where = page.account === null ? "in this browser" : `as ${page.account}, and in this browser before you signed in`;
-  $(".whose").textContent = `What you submitted ${where}, whether it fooled the model or not. Nobody else sees that these are yours.`;
+  const more = page.account === null && page.sign_in ? " What you drew while signed in shows when you sign in." : "";
+  $(".whose").textContent = `What you submitted ${where}, whether it fooled the model or not. Nobody else sees that these are yours.${more}`;
 }
 
 function counted(count) {

@@ -50,7 +50,7 @@ def page(game: Game, who: Visitor, sent: dict[str, Any]) -> dict[str, Any]:
     around = {"version": version, "hub": game.hub()}
     if sent.get("version") == version:
         return around
-    return around | {"drawings": drawings, "next": following, "account": name}
+    return around | {"drawings": drawings, "next": following, "account": name, "sign_in": game.sign_in}
 
 
 def told(drawn: Drawn, judged: bool) -> dict[str, Any]:

@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from authlib.integrations.base_client.errors import OAuthError
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 
 from ui.api import add_endpoints
 from ui.draw import draw_tab
@@ -40,6 +43,11 @@ def build_page(game: Game) -> gr.Blocks:
     return page
 
 
+async def back_to_the_game(request: Request, error: Exception) -> RedirectResponse:  # noqa: ARG001
+    """Whoever declined to sign in plays on as they were; Gradio would show them "Internal Server Error"."""
+    return RedirectResponse(str(request.base_url))
+
+
 def launch_options() -> dict[str, Any]:
     """What the page needs of Blocks.launch: its looks, no history, no uploads."""
     return {
@@ -56,4 +64,5 @@ def launch_options() -> dict[str, Any]:
         "run_history": False,
         "show_error": True,  # what Gradio itself refuses gets its sentence too
         "max_file_size": 1,  # byte; nothing here takes files
+        "app_kwargs": {"exception_handlers": {OAuthError: back_to_the_game}},
     }

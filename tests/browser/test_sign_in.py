@@ -109,6 +109,14 @@ def test_drawing_needs_no_account_and_judging_does(people, hub, ledger, app):
     invitation.wait_for()
 
 
+def test_who_declines_to_sign_in_is_back_at_the_game(people, hub):
+    person = people()
+    hub.signing_in = None
+    person.page.click("#sign-in")
+    person.page.wait_for_selector("#sketchpad canvas[data-points]")
+    person.page.wait_for_selector("#sign-in")
+
+
 def test_a_client_that_signed_in_may_judge(hub, app, ledger):
     first, second = add_fooling(ledger, 2)
     headers = {"Cookie": hub.sign_in(app.url, "bob")}

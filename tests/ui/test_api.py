@@ -79,6 +79,16 @@ def test_retract_takes_back_ones_own_and_nobody_elses(client, app):
     assert client.predict(api_name="/status")["attempts"] == before
 
 
+def test_a_client_withdraws_its_own_drawings_and_nobody_elses(client, app):
+    mine = [client.predict(PLAIN[6], 6, api_name="/submit")["attempt_id"] for _ in range(3)]
+    with pytest.raises(AppError, match="is not yours; only who drew it can withdraw it"):
+        Client(app.url, verbose=False).predict(mine[:1], api_name="/withdraw")
+    assert client.predict(mine[:1], api_name="/withdraw")["deleted"] == 1
+    with pytest.raises(AppError, match="no list of 1 to 1000 ids"):
+        client.predict([], api_name="/withdraw")
+    assert client.predict(["all"], api_name="/withdraw")["deleted"] >= 2
+
+
 def test_a_client_that_sends_a_token_is_the_same_annotator_tomorrow(app):
     headers = {"X-Hoodwink-Annotator": "a-random-text-of-mine"}
     attempt_id = Client(app.url, verbose=False, headers=headers).predict(PLAIN[6], 6, api_name="/submit")["attempt_id"]
@@ -212,7 +222,7 @@ def test_rolling_back_to_weights_never_served_is_refused(client):
 def test_every_endpoint_is_described_with_an_example(app):
     with urllib.request.urlopen(app.url + "gradio_api/info", timeout=10) as answer:
         described = json.loads(answer.read())["named_endpoints"]
-    play = {"/predict", "/submit", "/retract", "/next_to_judge", "/judge", "/status", "/rounds"}
+    play = {"/predict", "/submit", "/retract", "/withdraw", "/next_to_judge", "/judge", "/status", "/rounds"}
     assert set(described) == play | {"/retrain", "/rollback"}
     assert all(len(endpoint["description"]) > 60 for endpoint in described.values())
     assert [p["example_input"] for p in described["/submit"]["parameters"]] == [[[[140, 60], [140, 220]]], 1]
