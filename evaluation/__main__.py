@@ -1,4 +1,4 @@
-"""python -m evaluation robustness | failures | compare | train"""
+"""python -m evaluation report | robustness | failures | compare | train"""
 
 import json
 import os
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from evaluation.study import Study
     from model.clean_digits import CleanDigits
+    from model.weights import Weights
 
 app = typer.Typer(help="What breaks the model, how badly, and why.", no_args_is_help=True, add_completion=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Figures as JSON.")]
@@ -32,6 +33,7 @@ class Data(StrEnum):
 
 class Recipe(StrEnum):
     label_smoothing = "label-smoothing"
+    adversarial = "adversarial"
 
 
 class AttackName(StrEnum):
@@ -60,6 +62,42 @@ def load_digits() -> "CleanDigits":
 
 def data_folder() -> Path:
     return Path(os.environ.get("HOODWINK_HOME") or "data")
+
+
+@app.command()
+def report(
+    weights_id: Annotated[
+        str | None,
+        typer.Argument(help="Which weights; those served in HOODWINK_HOME, or the shipped round-0 ones, if not given."),
+    ] = None,
+    against: Annotated[str | None, typer.Option(help="Other weights to compare with, image by image.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the report; HOODWINK_HOME/reports/WEIGHTS_ID if not given.")
+    ] = None,
+    attacked: Annotated[int, typer.Option(min=1, help="The first so many test digits are attacked.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of attacks and shifts.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Everything the weights may meet: clean, fooling, attacked and shifted digits; JSON, Markdown, figures, a page."""
+    from evaluation.report import ReportSettings
+    from evaluation.report_run import run_report
+    from flagging.home import Home
+
+    settings = ReportSettings(attacked=attacked, seed=seed)
+    with Progress(disable=as_json) as progress:
+        task = progress.add_task("report", total=1.0)
+
+        def tell(stage: str, done: float) -> None:
+            progress.update(task, completed=done, description=stage)
+
+        home = Home.from_environment(os.environ)
+        figures, folder = run_report(home, load_digits, weights_id, against, settings, out, tell)
+    if as_json:
+        print(json.dumps(figures | {"folder": str(folder)}))
+    else:
+        for sentence in figures["summary"]:
+            show(sentence)
+        show(f"{folder / 'report.html'}, in {figures['seconds']:.0f} s")
 
 
 @app.command()
@@ -166,6 +204,15 @@ def compare(
     recipe: Annotated[Recipe, typer.Option(help="What the second network is trained with.")],
     seeds: Annotated[int, typer.Option(min=1, help="Train both so many times: seeds 1, 2, ...")] = 3,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of each training; a full one if not given.")] = None,
+    attacked: Annotated[
+        int, typer.Option(min=1, help="Adversarial: so many attacked training digits are added.")
+    ] = 1000,
+    augmented: Annotated[
+        bool,
+        typer.Option(
+            "--augmented/--plain-digits", help="Adversarial: train with small rotations and shifts, or without."
+        ),
+    ] = True,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; compare-RECIPE if not given.")] = None,
     study: StudyOption = StudyName.mnist,
     cifar10_dir: Cifar10Folder = None,
@@ -174,7 +221,36 @@ def compare(
 ) -> None:
     """Train a network with a recipe and one without, everything else equal, and put both side by side."""
     folder = out or Path(f"compare-{recipe}")
+    if recipe is Recipe.adversarial:
+        if study is not StudyName.mnist:
+            raise ValueError("adversarial training is compared on digits; leave --study cifar10 out")
+        _compare_adversarial(range(1, seeds + 1), epochs, attacked, augmented, folder, as_json)
+        return
     _compare_label_smoothing(_study(study, cifar10_dir, device), range(1, seeds + 1), epochs, folder, as_json)
+
+
+def _compare_adversarial(
+    seeds: range, epochs: int | None, attacked: int, augmented: bool, out: Path, as_json: bool
+) -> None:
+    from evaluation.adversarial_files import write_adversarial
+    from evaluation.adversarial_training import compare, settings_for
+    from model.training import TrainingRecipe
+
+    settings = settings_for(attacked, epochs or TrainingRecipe.epochs, augmented)
+    with Progress(disable=as_json) as progress:
+        task = progress.add_task("training", total=1.0)
+
+        def report(stage: str, done: float) -> None:
+            progress.update(task, completed=done, description=stage)
+
+        for so_far in compare(load_digits(), seeds, settings, report):
+            figures = {"summary": write_adversarial(so_far, out), **so_far}  # after each seed: none is lost
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        for sentence in figures["summary"]:
+            show(sentence)
+        show(f"{out / 'adversarial.md'}")
 
 
 def _compare_label_smoothing(study: "Study", seeds: range, epochs: int | None, out: Path, as_json: bool) -> None:

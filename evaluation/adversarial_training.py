@@ -7,7 +7,7 @@ from the training set, is reported beside it.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -45,8 +45,10 @@ class AdversarialSettings:
             raise ValueError(f"attacked is {self.attacked}; add at least one attacked digit, or nothing is compared")
 
 
-def compare(digits: CleanDigits, seeds: Sequence[int], settings: AdversarialSettings, report: Report) -> dict[str, Any]:
-    """Train and test both sides once for each seed: plain JSON, one row a seed.
+def compare(
+    digits: CleanDigits, seeds: Sequence[int], settings: AdversarialSettings, report: Report
+) -> Iterator[dict[str, Any]]:
+    """Train and test both sides once for each seed: plain JSON after each seed, with a row for every seed so far.
 
     Raises ValueError without a seed, with the same seed twice, or where there are fewer training digits than are to be
     attacked.
@@ -55,7 +57,8 @@ def compare(digits: CleanDigits, seeds: Sequence[int], settings: AdversarialSett
         raise ValueError(f"the seeds are {list(seeds)}; give at least one, each once")
     if settings.attacked > len(digits.train):
         raise ValueError(f"{settings.attacked} digits cannot be attacked: there are {len(digits.train)} to train on")
-    began, runs = time.monotonic(), []
+    began = time.monotonic()
+    runs: list[dict[str, Any]] = []
     report("corrupting digits", 0.0)
     shifted = _shifted(digits.test, settings.shifted)
     for number, seed in enumerate(seeds):
@@ -64,19 +67,19 @@ def compare(digits: CleanDigits, seeds: Sequence[int], settings: AdversarialSett
             report(f"seed {seed}: {stage}", (number + share) / len(seeds))
 
         runs.append(_one_seed(digits, shifted, seed, settings, inner))
-    return {
-        "recipe": "adversarial",
-        "settings": {**asdict(settings), "attack": str(settings.attack)},
-        "conditions": conditions(),
-        "data": {
-            "source": digits.source,
-            "train": len(digits.train),
-            "validation": len(digits.validation),
-            "test": len(digits.test),
-        },
-        "seconds": round(time.monotonic() - began, 1),
-        "runs": runs,
-    }
+        yield {
+            "recipe": "adversarial",
+            "settings": {**asdict(settings), "attack": str(settings.attack)},
+            "conditions": conditions(),
+            "data": {
+                "source": digits.source,
+                "train": len(digits.train),
+                "validation": len(digits.validation),
+                "test": len(digits.test),
+            },
+            "seconds": round(time.monotonic() - began, 1),
+            "runs": list(runs),
+        }
 
 
 def _one_seed(
@@ -149,10 +152,10 @@ def _shifted(test: Digits, count: int) -> dict[str, Tensor]:
     return {name: corrupt(name, test.images[:count], seed=1) for name in CORRUPTIONS if name != "identity"}
 
 
-def settings_for(attacked: int, epochs: int, attack: Attack, augmented: bool, tested: int) -> AdversarialSettings:
+def settings_for(attacked: int, epochs: int, augmented: bool) -> AdversarialSettings:
     """The settings of a command line. augmented: with the recipe's small rotations, shifts and scalings, or without."""
     recipe = replace(TrainingRecipe(), epochs=epochs)
     if not augmented:
         still = replace(recipe.augmentation, rotation_degrees=0, shift_px=0, scale_share=0)
         recipe = replace(recipe, augmentation=still)
-    return AdversarialSettings(attack, recipe, attacked=attacked, tested=tested)
+    return AdversarialSettings(Attack("FGSM", 0.1), recipe, attacked=attacked)

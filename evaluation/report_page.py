@@ -15,8 +15,8 @@ STYLE = """
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:60rem;margin:auto;padding:1rem}h1{font-size:1.4rem;line-height:1.2}h2{font-size:1.1rem;margin-top:2rem}
 li{margin:.4rem 0}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
-th,td{padding:.2rem .5rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th:first-child,td.what{text-align:left}
-td.what{white-space:normal;min-width:14rem;color:var(--soft)}.bar{display:block;position:relative;height:.9rem;width:8rem;background:var(--line)}
+th,td{padding:.2rem .5rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th:first-child{text-align:left}
+.bar{display:block;position:relative;height:.9rem;width:8rem;background:var(--line)}
 .bar i{position:absolute;left:0;top:0;bottom:0}.bar b{position:absolute;top:.35rem;height:.2rem;background:var(--ink)}
 .heat td{text-align:center;padding:.2rem .35rem}img{max-width:100%;height:auto;background:#fff}details{margin:.3rem 0}summary{cursor:pointer;padding:.3rem 0}
 .soft{color:var(--soft);font-size:.85rem}
@@ -53,7 +53,7 @@ def page(figures: Row, examples_png: bytes) -> str:
 def _overview(figures: Row, rows: Sequence[Row]) -> str:
     other = figures["against"]
     than = f"<th>better than round {other['round']}" if other else ""
-    lines = [f"<tr><th>set<th>images<th>accuracy<th><th>loss<th>below clean{than}<th>"]
+    lines = [f"<tr><th>set<th>images<th>accuracy<th><th>loss<th>below clean{than}"]
     for row in rows:
         of, loss = row["accuracy"], row["loss"]
         bar = (
@@ -64,7 +64,6 @@ def _overview(figures: Row, rows: Sequence[Row]) -> str:
         lines.append(
             f"<tr><th>{escape(row['name'])}{' *' if row['by_construction'] else ''}<td>{row['n']:,}<td>{percent(of)}<td>{bar}"
             f"<td>{loss['value']:.3f}<td>{points(row['drop']) if row['drop'] else ''}{compared}"
-            f'<td class="what">{escape(row["what"])}'
         )
     return f'<div class="wide"><table>{"".join(lines)}</table></div>'
 

@@ -121,8 +121,9 @@ def _collapses(sets: Sequence[Row]) -> Iterator[str]:
         if row["by_construction"] or row["kind"] == "clean":
             continue
         fallen = [d for d in row["digits"] if d["support"] and d["accuracy"]["high"] < COLLAPSE]
-        if len(fallen) == 10:
-            told.append(f"{row['name']}: every digit")
+        spared = [str(d["digit"]) for d in row["digits"] if d not in fallen]
+        if len(spared) < 5:
+            told.append(f"{row['name']}: every digit" + (f" but {', '.join(spared)}" if spared else ""))
         elif fallen:
             fallen.sort(key=lambda d: d["accuracy"]["value"])
             named = ", ".join(f"{d['digit']} ({100 * d['accuracy']['value']:.0f} %)" for d in fallen)
@@ -175,9 +176,11 @@ def _too_small(sets: Sequence[Row]) -> Iterator[str]:
             for row in wide
         )
         yield f"Too small to say more than this: {named}."
-    few = [row["name"] for row in sets if max(d["support"] for d in row["digits"]) < FEW]
+    few = [row for row in sets if min(d["support"] for d in row["digits"]) < FEW]
     if few:
-        yield f"Nothing can be said about single digits, fewer than {FEW} of each, in: {', '.join(few)}."
+        fooling = [row for row in sets if row["kind"] == "fooling"]
+        names = ["the fooling drawings"] if few == fooling else [row["name"] for row in few]
+        yield f"Fewer than {FEW} of a digit, so that nothing is shown about it alone: {', '.join(names)}."
 
 
 def _against(report: Row, sets: Sequence[Row]) -> Iterator[str]:
