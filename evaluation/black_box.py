@@ -74,7 +74,7 @@ def attack_images(
     `report(done, of)` tells how many images are finished.
     Raises ValueError, in a sentence, for images, labels or answers that make no sense.
     """
-    given, labels = torch.as_tensor(images), torch.as_tensor(labels)
+    given, labels = torch.as_tensor(images).detach().cpu(), torch.as_tensor(labels).cpu()
     _check(given, labels, budget)
     given, labels = (given.float() if given.is_floating_point() else given), labels.to(torch.int64)
     pixels = pixels or pixels_of(given)
@@ -82,7 +82,6 @@ def attack_images(
     batch = given.unsqueeze(1) if given.ndim == 3 else given
     flat = batch.to(torch.float32)  # (N, C, H, W)
     box = BlackBox(classifier, pixels, raw)
-    box.prepare(flat)
     before, best = labels.new_zeros(len(labels)), given.clone()
     queries, after = torch.zeros_like(before), torch.zeros_like(before)
     if len(labels):

@@ -1,6 +1,5 @@
 """A model seen as a black box: pixels in, probabilities out, and the random numbers that are tried on it."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -63,8 +62,10 @@ class BlackBox:
             raise ValueError("the model is in training mode, where dropout makes its answers random; call model.eval()")
         self._classifier = classifier
         self._scale = pixels.high if pixels.whole and not raw else None
-        first = next(classifier.parameters(), None) if isinstance(classifier, nn.Module) else None
-        self._device = first.device if first is not None else torch.device("cpu")
+        self._device, self._layout = torch.device("cpu"), dict[str, Tensor]()
+        if isinstance(classifier, nn.Module):
+            self._device = next((weight.device for weight in classifier.parameters()), self._device)
+            self._layout = _channels_last(classifier) if self._device.type == "cpu" else {}
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> Tensor:
@@ -75,23 +76,20 @@ class BlackBox:
         """
         return torch.cat([self._ask(part) for part in images.split(BATCH)])
 
-    def prepare(self, images: Tensor) -> None:
-        """Use a copy whose weights lie channel by channel if it answers the same for these images: twice as fast on CPUs."""
-        if not isinstance(self._classifier, nn.Module) or self._device.type != "cpu" or not len(images):
-            return
-        expected = self.probabilities(images[:BATCH])
-        plain, self._classifier = self._classifier, _channels_last(self._classifier)
-        try:
-            same = torch.allclose(self.probabilities(images[:BATCH]), expected, atol=1e-4)
-        except RuntimeError:  # its forward asks for one layout, with .view() for example
-            same = False
-        if not same:
-            self._classifier = plain
+    def _logits(self, images: Tensor) -> Tensor:
+        if self._layout and isinstance(self._classifier, nn.Module):
+            try:
+                # The model itself runs, so whoever counts its calls counts right; its weights are as before afterwards.
+                logits: Tensor = torch.func.functional_call(self._classifier, self._layout, (images,))
+                return logits
+            except RuntimeError:  # its forward asks for the plain layout, with .view() for example
+                self._layout = {}
+        return self._classifier(images)
 
     def _ask(self, images: Tensor) -> Tensor:
         if self._scale is not None:
             images = images / self._scale
-        logits = self._classifier(images.to(self._device))
+        logits = self._logits(images.to(self._device))
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
             shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise ValueError(f"the model answers {len(images)} images with {shape}; it must give logits (N, classes)")
@@ -103,8 +101,12 @@ class BlackBox:
         return probabilities
 
 
-def _channels_last(module: nn.Module) -> nn.Module:
-    return copy.deepcopy(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+def _channels_last(module: nn.Module) -> dict[str, Tensor]:
+    """The weights of its convolutions, laid out channel by channel: the same numbers, twice as fast on CPUs."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return {}
+    weights = ((name, weight.detach()) for name, weight in module.named_parameters())
+    return {name: weight.to(memory_format=torch.channels_last) for name, weight in weights if weight.ndim == 4}
 
 
 class Draws:

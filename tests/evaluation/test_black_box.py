@@ -233,25 +233,33 @@ def test_the_faster_layout_answers_the_same_and_the_model_is_left_alone():
     torch.manual_seed(0)
     network, images = Network().eval(), dark(40, size=28)
     labels = network(images).argmax(1)
-    strides = network.conv2.weight.stride()
+    weight, stride = network.conv2.weight, network.conv2.weight.stride()
     whole = attack_images(network, images, labels, EvoBA(steps=3), seed=1)
     plain = attack_images(lambda batch: network(batch), images, labels, EvoBA(steps=3), seed=1)
-    assert network.conv2.weight.stride() == strides
+    assert network.conv2.weight is weight
+    assert weight.stride() == stride
     assert (whole.best == plain.best).double().mean() > 0.99  # sums may differ in their last digits
 
 
-def test_a_model_that_wants_one_layout_is_attacked_as_it_is():
-    class Views(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv = torch.nn.Conv2d(1, 4, 3)
+class Convolution(torch.nn.Module):
+    def __init__(self, flatten):
+        super().__init__()
+        self.conv, self.flatten, self.asked = torch.nn.Conv2d(1, 4, 3), flatten, 0
 
-        def forward(self, images):
-            return self.conv(images).view(len(images), -1)[:, :3]
+    def forward(self, images):
+        logits = self.flatten(self.conv(images))[:, :3]
+        self.asked += len(images)
+        return logits
 
-    images = dark(3, size=6)
-    attacked = attack_images(Views().eval(), images, [0, 1, 2], EvoBA(steps=2))
-    assert len(attacked) == 3
+
+@pytest.mark.parametrize("flatten", [lambda x: x.flatten(1), lambda x: x.view(len(x), -1)], ids=["any layout", "plain"])
+def test_a_module_is_asked_as_often_as_is_charged(flatten):
+    module = Convolution(flatten).eval()
+    images = dark(6, size=6)
+    labels = module(images).argmax(1)
+    module.asked = 0
+    attacked = attack_images(module, images, labels, EvoBA(steps=2))
+    assert module.asked == attacked.queries.sum()
 
 
 def test_progress_ends_with_all_images_that_could_be_fooled():
