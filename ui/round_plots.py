@@ -27,6 +27,14 @@ def is_generated(figures: Round) -> bool:
     return bool(figures.get("clean_source", "MNIST") != "MNIST")
 
 
+def comparable(rounds: list[Round]) -> list[Round]:
+    """The rounds whose clean figures are of the same digits as those of the newest retraining: others prove nothing
+    beside them. Going back to earlier weights brings back what was measured of them then, on MNIST or not."""
+    measured = [r for r in rounds if r["clean_accuracy_after"] is not None]
+    newest = next((r for r in reversed(measured) if r["decision"] != "rolled back"), measured[-1] if measured else None)
+    return [r for r in measured if newest and is_generated(r) == is_generated(newest)]
+
+
 def _fooled(rounds: list[Round]) -> str:
     judged = any(r["vmer"] for r in rounds)
     series = [Series("all attempts (MER)", _rates(rounds, "mer"), shift=-4 if judged else 0)]
@@ -61,17 +69,18 @@ def _tries(rounds: list[Round]) -> str:
 def _clean(rounds: list[Round]) -> str:
     """What was served from the start on, and beside it the candidates that were refused."""
     served, refused = [], []
-    if (before := rounds[0]["clean_accuracy_before"]) is not None:
+    shown = comparable(rounds)
+    if shown[:1] == rounds[:1] and (before := rounds[0]["clean_accuracy_before"]) is not None:
         served.append(_accuracy(0, "at the start", before, rounds[0]))
     for column, r in enumerate(rounds, 1):
         after = r["clean_accuracy_after"]
-        if after is None:
+        if r not in shown:
             continue
         if r["decision"] == "refused":
             refused.append(_accuracy(column, f"round {r['round']}, refused", after, r))
         else:
             served.append(_accuracy(column, f"after round {r['round']}, {r['decision']}", after, r))
-    title = "Clean accuracy (generated digits)" if any(map(is_generated, rounds)) else "Clean accuracy (MNIST test)"
+    title = "Clean accuracy (generated digits)" if any(map(is_generated, shown)) else "Clean accuracy (MNIST test)"
     return plot(
         title,
         "% read correctly",

@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 from ui.numbers import NOTHING, interval, percent, percent_or_nothing, plural
-from ui.round_plots import is_generated
+from ui.round_plots import comparable, is_generated
 
 Round = dict[str, Any]
 COLUMNS = (
@@ -30,7 +30,7 @@ def headline(rounds: list[Round], now: Round) -> str:
     if rates := [(r["round"], percent(r["mer"]["value"])) for r in rounds if r["mer"]["value"] is not None]:
         value, which = _from_to(rates[0][1], rates[-1][1], f"round {rates[0][0]}", f"round {rates[-1][0]}")
         tiles.append((value, f"of drawings fooled it (MER), {which}"))
-    accepted = [r for r in rounds if r["decision"] != "refused" and r["clean_accuracy_after"] is not None]
+    accepted = [r for r in comparable(rounds) if r["decision"] != "refused"]
     if accepted and (start := accepted[0]["clean_accuracy_before"]) is not None:
         value, _ = _from_to(percent(start, 2), percent(accepted[-1]["clean_accuracy_after"], 2), "", "")
         on = "generated digits, not MNIST" if any(map(is_generated, accepted)) else "MNIST test digits"

@@ -139,6 +139,14 @@ def test_without_judges_there_is_no_vmer_and_with_them_it_shows_how_many_are_pen
     assert "nobody judges" in sections(game)["table"]
 
 
+def test_going_back_to_weights_measured_on_mnist_is_not_plotted_beside_generated_digits(game):
+    close(game, clean_source="generated digits", clean_accuracy_before=0.99, clean_accuracy_after=0.992)
+    close(game, "rolled back", clean_source="MNIST", clean_accuracy_before=None, clean_accuracy_after=0.9945)
+    shown = sections(game)
+    assert "99.45" not in shown["plots"]
+    assert "99.00 % → 99.20 %" in text(shown["headline"])
+
+
 def test_generated_digits_are_never_passed_off_as_mnist(game):
     assert sections(game)["note"] == ""
     close(game, clean_source="generated digits")
