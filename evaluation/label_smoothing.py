@@ -186,17 +186,17 @@ def _figures(
     }
 
 
-def case_rows(comparison: Comparison, data: Images) -> list[dict[str, Any]]:
+def case_rows(comparison: Comparison, study: Study, data: Images) -> list[dict[str, Any]]:
     """One row a seed and image that either side of that seed reads wrongly with confidence, both sides' readings in it."""
     rows = []
     for pair in comparison.runs:
         readings = [run.probabilities.max(1) for run in pair]
         failed = [(p.indices != data.labels) & (p.values >= CONFIDENCE) for p in readings]
         for i in (failed[0] | failed[1]).nonzero()[:, 0].tolist():
-            row: dict[str, Any] = {"seed": pair[0].seed, "case": data.ids[i], "true": int(data.labels[i])}
+            row: dict[str, Any] = {"seed": pair[0].seed, "case": data.ids[i], "true": study.classes[data.labels[i]]}
             for run, reading in zip(pair, readings, strict=True):
                 row |= {
-                    f"{run.side}_prediction": int(reading.indices[i]),
+                    f"{run.side}_prediction": study.classes[reading.indices[i]],
                     f"{run.side}_confidence": round(float(reading.values[i]), 6),
                     f"{run.side}_probability_of_true": round(float(run.probabilities[i, data.labels[i]]), 6),
                 }

@@ -36,7 +36,7 @@ def write_comparison(comparison: Comparison, study: Study, data: Splits, folder:
         folder / "cases",
         {"data": f"{data.source}, test"} | {"seed": str(first[0].seed)},
     )
-    rows = case_rows(comparison, data.test)
+    rows = case_rows(comparison, study, data.test)
     write_whole(folder / "cases.csv", _csv(rows, ["seed", "case", "true"]))
     write_whole(folder / "epochs.csv", _csv(_epoch_rows(comparison), ["seed", "side", "epoch"]))
     write_whole(folder / "curves.png", _curves(comparison, study))
