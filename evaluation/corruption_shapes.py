@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LINE = 2.3  # a line's ink falls to 0 so many pixels above and below it
-CLOUDS = 64  # different skies, from which every image gets its own window
+CLOUDS = 64  # different skies at most, from which every image gets its own window
 SKY = 256  # pixels along the side of one
 
 
@@ -47,13 +47,14 @@ def motion_blur(images: Tensor, generator: torch.Generator, sigma: float = 3.0, 
 
 
 def fog(images: Tensor, generator: torch.Generator, strength: float = 3.0, roughness: float = 1.4) -> Tensor:
-    """Plasma clouds, a random window of one of 64 skies for each image."""
+    """Plasma clouds, a random window of a random sky for each image."""
     n = len(images)
-    skies = _skies(CLOUDS, roughness, generator)
+    count = min(CLOUDS, n)
+    skies = _skies(count, roughness, generator)
     corner = torch.randint(0, SKY, (3, n), generator=generator)
     side = torch.arange(28)
     rows, columns = (corner[1].view(n, 1, 1) + side.view(1, 28, 1)) % SKY, (corner[2].view(n, 1, 1) + side) % SKY
-    clouds = skies[(corner[0] % CLOUDS).view(n, 1, 1), rows, columns]  # (N, 28, 28)
+    clouds = skies[(corner[0] % count).view(n, 1, 1), rows, columns]  # (N, 28, 28)
     most = images.amax((1, 2), keepdim=True)
     return (images + strength * clouds) * most / (most + strength)
 

@@ -40,7 +40,8 @@ def corrupt(name: str, images: Tensor, seed: int) -> Tensor:
         raise ValueError(f"the images are {images.dtype} of shape {tuple(images.shape)}; give (N, 28, 28) of uint8")
     if name == "identity" or not len(images):
         return images.clone()
-    generator = torch.Generator().manual_seed(seed * 2**32 + zlib.crc32(name.encode()))
+    # Hashed together: of a larger number the generator would take the last 32 bits only.
+    generator = torch.Generator().manual_seed(zlib.crc32(f"{seed} {name}".encode()))
     change = CORRUPTIONS[name].change
     parts = [change(part.float() / 255, generator).clamp(0, 1) for part in images.split(CHUNK)]
     return (torch.cat(parts) * 255).round().to(torch.uint8)
