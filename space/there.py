@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-from click import Abort
 from huggingface_hub import HfApi, SpaceHardware
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalTokenNotFoundError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
+from typer import Abort
 
 from flagging.hub import HubUnavailable
 from flagging.shards import FOLDER
