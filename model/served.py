@@ -29,17 +29,40 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class _Snapshot:
+class Snapshot:
+    """A network ready to answer, and which one it is; never changed."""
+
     network: Network
     weights_id: str
     promotion: int
+
+    @classmethod
+    def of(cls, weights: Weights, promotion: int) -> "Snapshot":
+        return cls(build_network(weights), weights.id, promotion)
+
+    @torch.inference_mode()
+    def answer(self, strokes: object) -> Answer:
+        """Draw the strokes and read them. Raises StrokesRefused, with a sentence, if they are not a drawing."""
+        drawing = check_strokes(strokes)
+        image = rasterise(drawing)
+        if not image.any():
+            raise StrokesRefused("nothing of the drawing lies on the canvas; x and y go from 0 to 280")
+        logits = self.network(as_pixels(torch.from_numpy(image).unsqueeze(0)))  # (1, 10)
+        probabilities = tuple(torch.softmax(logits[0].double(), 0).tolist())
+        prediction = max(range(10), key=probabilities.__getitem__)
+        return Answer(drawing.strokes, image, prediction, probabilities, self.weights_id, self.promotion)
 
 
 class ServedModel:
     """Answers for strokes; safe to use from any number of threads while it is swapped."""
 
     def __init__(self, weights: Weights, promotion: int) -> None:
-        self._current = _Snapshot(build_network(weights), weights.id, promotion)
+        self._current = Snapshot.of(weights, promotion)
+
+    @property
+    def current(self) -> Snapshot:
+        """What answers now, for more than one question to the same network."""
+        return self._current
 
     @property
     def weights_id(self) -> str:
@@ -51,18 +74,9 @@ class ServedModel:
 
     def swap(self, weights: Weights, promotion: int) -> None:
         """Serve these weights from the next answer on; answers under way finish on the old ones."""
-        fresh = _Snapshot(build_network(weights), weights.id, promotion)  # complete before anybody sees it
+        fresh = Snapshot.of(weights, promotion)  # complete before anybody sees it
         self._current = fresh  # one assignment; readers take it once
 
-    @torch.inference_mode()
     def answer(self, strokes: object) -> Answer:
-        """Draw the strokes and read them. Raises StrokesRefused, with a sentence, if they are not a drawing."""
-        snapshot = self._current
-        drawing = check_strokes(strokes)
-        image = rasterise(drawing)
-        if not image.any():
-            raise StrokesRefused("nothing of the drawing lies on the canvas; x and y go from 0 to 280")
-        logits = snapshot.network(as_pixels(torch.from_numpy(image).unsqueeze(0)))  # (1, 10)
-        probabilities = tuple(torch.softmax(logits[0].double(), 0).tolist())
-        prediction = max(range(10), key=probabilities.__getitem__)
-        return Answer(drawing.strokes, image, prediction, probabilities, snapshot.weights_id, snapshot.promotion)
+        """As Snapshot has it, on what is served now."""
+        return self._current.answer(strokes)

@@ -39,22 +39,27 @@ function openTab(name, tries = 50) {
 
 const isTyping = (target) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
-// Draw strokes on a canvas as wide as UNITS, as the pen did.
-function inkOn(canvas, strokes) {
+// Draw strokes on a canvas as wide as UNITS, as the pen did; or see-through, with a fine line along the middle.
+function inkOn(canvas, strokes, seeThrough = false) {
   const ink = canvas.getContext("2d");
   const scale = canvas.width / UNITS;
   ink.setTransform(scale, 0, 0, scale, 0, 0);
   ink.clearRect(0, 0, UNITS, UNITS);
   ink.strokeStyle = getComputedStyle(canvas).color;
-  ink.lineWidth = PEN_UNITS;
   ink.lineCap = ink.lineJoin = "round";
+  ink.beginPath(); // one for all: see-through strokes that cross are no darker there
   for (const stroke of strokes) {
-    ink.beginPath();
     ink.moveTo(stroke[0][0], stroke[0][1]);
     // A line of no length draws its round cap: a dot.
     for (const point of stroke.length > 1 ? stroke.slice(1) : stroke) ink.lineTo(point[0], point[1]);
-    ink.stroke();
   }
+  ink.globalAlpha = seeThrough ? 0.22 : 1;
+  ink.lineWidth = PEN_UNITS;
+  ink.stroke();
+  ink.globalAlpha = 1;
+  if (!seeThrough) return;
+  ink.lineWidth = 3;
+  ink.stroke();
 }
 
 // Paint now, and again whenever the canvas changes size or the theme its colours. As many pixels as the screen really

@@ -50,9 +50,11 @@ function show(answer, points) {
   // For whoever looks closely: which weights answered, and for how much of the drawing.
   $("#prediction").dataset.weightsId = answer.weights_id;
   $("#prediction").dataset.points = points;
+  explain.follow();
 }
 
 function showNothing() {
+  explain.forget();
   delete $("#prediction").dataset.points;
   $("#prediction .digit").textContent = "–";
   $("#prediction .percent").textContent = "";
@@ -318,6 +320,7 @@ document.addEventListener(
     if (withControl && event.key.toLowerCase() === "z") pad.undo();
     else if (withControl) return;
     else if (/^[0-9]$/.test(event.key)) submit(Number(event.key));
+    else if (event.key.toLowerCase() === "e") explain.toggle();
     else if (event.key === "Backspace") pad.undo();
     else if (event.key === "Escape" || event.key === "Delete") pad.clear();
     else return;
@@ -326,6 +329,7 @@ document.addEventListener(
   listening,
 );
 
+explain.start();
 showNothing();
 showScore(null);
 pad.changed();

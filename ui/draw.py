@@ -8,6 +8,7 @@ import gradio as gr
 
 from flagging.database import LedgerUnavailable
 from ui.browser import fields, or_error, script, visitor
+from ui.explain import Explainer
 from ui.game import Game, as_base64, checked_try_id
 
 HERE = Path(__file__).parent
@@ -33,6 +34,18 @@ def draw_tab(game: Game) -> gr.HTML:
         except (ValueError, LedgerUnavailable, OSError) as error:
             return {"error": str(error)}
 
+    explainer = Explainer(game)
+
+    def explain(data: Any, request: gr.Request) -> dict[str, Any]:
+        """Where it looked; in a thread of its own, so that no prediction waits for it."""
+
+        def work() -> dict[str, Any]:
+            sent = fields(data)
+            token, try_id = visitor(game, sent, request).token, checked_try_id(sent.get("try_id"))
+            return explainer.explain(sent.get("strokes"), sent.get("digit"), sent.get("before"), token, try_id)
+
+        return or_error(work)
+
     def submit(data: Any, request: gr.Request) -> dict[str, Any]:
         def record() -> dict[str, Any]:
             sent = fields(data)
@@ -56,15 +69,15 @@ def draw_tab(game: Game) -> gr.HTML:
         return or_error(game.status)
 
     return gr.HTML(
-        html_template=_template(),
-        js_on_load=script("sketchpad.js", "hub.js", "draw.js"),
-        server_functions=[look, submit, retract, score, status],
+        html_template=_template(game.live),
+        js_on_load=script("sketchpad.js", "hub.js", "explain.js", "draw.js"),
+        server_functions=[look, explain, submit, retract, score, status],
         apply_default_css=False,
         elem_id="draw",
     )
 
 
-def _template() -> str:
+def _template(live: bool) -> str:
     bars = "".join(
         f'<li><span class="name">{d}</span><span class="bar"></span><span class="value"></span></li>' for d in range(10)
     )
@@ -72,4 +85,10 @@ def _template() -> str:
         f'<button id="digit-{d}" type="button" aria-label="I drew {"an" if d == 8 else "a"} {d}">{d}</button>'
         for d in range(10)
     )
-    return (HERE / "draw.html").read_text().replace("@bars", bars).replace("@digits", digits)
+    return (
+        (HERE / "draw.html")
+        .read_text()
+        .replace("@bars", bars)
+        .replace("@digits", digits)
+        .replace("@hidden", "" if live else "hidden")
+    )

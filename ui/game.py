@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from flagging.attempts import Answer, Attempt, Refused
@@ -20,8 +21,8 @@ from flagging.decisions import OpenRound
 from flagging.home import Home
 from flagging.ledger import Drawn
 from flagging.publisher import Publisher
-from model.served import ServedModel
-from model.weights import install_shipped, load_weights
+from model.served import ServedModel, Snapshot
+from model.weights import WeightsDamaged, install_shipped, load_weights
 from retrain.history import History, describe_round
 from retrain.rounds import check_usable, roll_back
 from retrain.settings import RoundSettings
@@ -363,6 +364,26 @@ class Game:
             return self._open.counts.pending
 
     # -- rounds ------------------------------------------------------------------------------------------
+
+    def served_before(self, now: Snapshot) -> tuple[Snapshot, int] | None:
+        """What was served before `now`, and the round that ended it. None for the first weights, or if they cannot be read.
+
+        Raises LedgerUnavailable.
+        """
+        earlier = next((p for p in self.ledger.promotions() if p.number == now.promotion - 1), None)
+        if earlier is None or earlier.weights_id == now.weights_id:
+            return None
+        try:
+            weights = load_weights(self._home.weights, earlier.weights_id)
+        except WeightsDamaged as error:
+            log.warning("nothing is told of the weights served before: %s", error)
+            return None
+        return Snapshot.of(weights, earlier.number), self.ledger.round_of_promotion(now.promotion)
+
+    @property
+    def reports(self) -> Path:
+        """Where `python -m evaluation report` writes."""
+        return self._home.folder / "reports"
 
     def status(self) -> dict[str, Any]:
         now: OpenRound = self.ledger.open_round()

@@ -16,8 +16,10 @@ from ui.judge import judge_tab
 from ui.maintain import maintain_tab
 from ui.mine import mine_tab
 from ui.rounds import rounds_tab
+from ui.stress import stress_tab
 
 HERE = Path(__file__).parent
+STYLES = ("page.css", "rounds.css", "explain.css", "stress.css")
 
 
 def build_page(game: Game) -> gr.Blocks:
@@ -37,6 +39,8 @@ def build_page(game: Game) -> gr.Blocks:
                 mine_tab(game)
             with gr.Tab("Rounds", id="rounds"):
                 rounds_tab(game)
+            with gr.Tab("Stress test", id="stress"):
+                stress_tab(game)
             with gr.Tab("Maintain", id="maintain") as maintain:
                 maintain_tab(game, page, maintain)
         add_endpoints(game, page)
@@ -59,7 +63,7 @@ def launch_options() -> dict[str, Any]:
             font_mono=["ui-monospace", "monospace"],
         ),
         # In the head, not as `css`: Gradio rewrites the selectors of that.
-        "head": f"<style>{''.join((HERE / name).read_text() for name in ('page.css', 'rounds.css'))}</style>",
+        "head": f"<style>{''.join((HERE / name).read_text() for name in STYLES)}</style>",
         "footer_links": ["api"],
         "run_history": False,
         "show_error": True,  # what Gradio itself refuses gets its sentence too

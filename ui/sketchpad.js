@@ -14,6 +14,7 @@ const pad = {
   strokes: [],
   locked: false,
   onchange: () => {}, // the drawing changed
+  under: null, // paints below the ink, which then lets it be seen
   get isEmpty() {
     return this.strokes.length === 0;
   },
@@ -40,7 +41,10 @@ const pad = {
 
 const pen = { id: null, began: 0 };
 
-const paint = () => inkOn(canvas, pad.strokes);
+function paint() {
+  inkOn(canvas, pad.strokes, pad.under !== null);
+  pad.under?.(canvas);
+}
 let painting = false;
 
 function paintSoon() {
