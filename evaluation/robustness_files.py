@@ -15,13 +15,16 @@ EXAMPLES = 8
 def save_artifacts(attacked: Attacked, folder: Path | str, conditions: dict[str, Any] | None = None) -> list[Path]:
     """Write everything about an attack into a folder, which is made, and give the files.
 
-    robustness.json: the statistics, and `conditions` (weights, data ...); histograms queries.png, l0.png and l2.png
+    robustness.json: the statistics, `conditions` (weights, data ...), and of all images given the label, what the
+    model saw before and after, and the queries; histograms queries.png, l0.png and l2.png
     of the images fooled; accuracy_by_queries.png; examples.png. Raises ExtraMissing without matplotlib.
     """
     folder, figures = Path(folder), robustness_statistics(attacked)
     folder.mkdir(parents=True, exist_ok=True)
     raw = folder / "robustness.json"
-    write_whole(raw, json.dumps({"conditions": conditions or {}, **figures}, indent=1, allow_nan=False).encode())
+    every = {name: getattr(attacked, name).tolist() for name in ("labels", "before", "after", "queries")}
+    content = {"conditions": conditions or {}, **figures, "images": every}
+    write_whole(raw, json.dumps(content, indent=1, allow_nan=False).encode())
     said = f"{figures['attack']['name']}, {figures['count_succ']} of {figures['count_attacked']} images fooled"
     return [
         raw,

@@ -24,6 +24,11 @@ def test_the_raw_results_are_the_statistics_with_their_conditions(tmp_path):
     save_artifacts(attacked, tmp_path, {"weights_id": "abc"})
     raw = json.loads((tmp_path / "robustness.json").read_text())
     assert raw.pop("conditions") == {"weights_id": "abc"}
+    every = raw.pop("images")
+    assert every["queries"] == attacked.queries.tolist()
+    assert [
+        seen != label for seen, label in zip(every["after"], every["labels"], strict=True)
+    ] == attacked.fooled.tolist()
     assert raw == json.loads(json.dumps(robustness_statistics(attacked)))
 
 
