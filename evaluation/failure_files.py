@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from torch import Tensor, nn
@@ -59,20 +60,13 @@ def contact_sheet(failures: Failures, study: Study, data: Images, maps: Maps) ->
     tiles = 1 + 2 * len(names)
     across = max(1, min(TILES_ACROSS // tiles, len(cases)))
     down = -(-len(cases) // across)
-    figure = need("matplotlib.figure").Figure(figsize=(1.5 * tiles * across, 1.9 * down + 0.7), dpi=110)
-    figure.suptitle(
-        _heading(failures, study), fontsize=10, x=0.01, y=1 - 0.12 / (1.9 * down + 0.7), ha="left", va="top"
-    )
-    grid = figure.add_gridspec(
-        down,
-        tiles * across,
-        left=0.01,
-        right=0.99,
-        bottom=0.01,
-        top=1 - 0.85 / (1.9 * down + 0.7),
-        wspace=0.06,
-        hspace=0.3,
-    )
+    width = 1.5 * tiles * across  # inches
+    heading = [line for text in _heading(failures, study) for line in wrap(text, int(13 * width))]
+    above, height = 0.55 + 0.17 * len(heading), 1.9 * down
+    figure = need("matplotlib.figure").Figure(figsize=(width, height + above), dpi=110)
+    figure.text(0.01, 1 - 0.1 / (height + above), "\n".join(heading), fontsize=10, va="top")
+    places = {"left": 0.01, "right": 0.99, "bottom": 0.05 / (height + above), "top": 1 - above / (height + above)}
+    grid = figure.add_gridspec(down, tiles * across, **places, wspace=0.06, hspace=0.3)
     for nth, case in enumerate(cases):
         row, column = nth // across, nth % across * tiles
         for offset, (picture, title) in enumerate(_tiles(study, data.images[case.index], case, _of_case(maps, nth))):
@@ -107,10 +101,13 @@ def percent(share: float) -> str:
     return "under 0.1 %" if share < 0.001 else f"{share * 100:.1f} %"
 
 
-def _heading(failures: Failures, study: Study) -> str:
+def _heading(failures: Failures, study: Study) -> list[str]:
     shown = len(failures.cases[:ON_THE_SHEET])
     part = "" if shown == len(failures.cases) else f" The first {shown} are shown."
-    return f"{failures.sentence()}{part}\nHeat: Grad-CAM of {study.layer.name}, from blue to red up to each map's own maximum."
+    return [
+        failures.sentence() + part,
+        f"Heat: Grad-CAM of {study.layer.name}, from blue to red up to each map's own maximum.",
+    ]
 
 
 def _as_png(figure: Any) -> bytes:

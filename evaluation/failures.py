@@ -53,13 +53,13 @@ class Failures:
     def sentence(self) -> str:
         """How many there are, and of what."""
         counts = ", ".join(f"{name} reads {wrong} wrongly" for name, wrong in self.wrong.items())
+        sure = "" if self.confidence is None else f" with a confidence of {self.confidence:g} or more"
         if not self.cases:
-            sure = "" if self.confidence is None else f" with a confidence of {self.confidence:g} or more"
             return f"Nothing to show: of {self.n:,} images none is read wrongly{sure} ({counts})."
-        bound = "" if self.confidence is None else f" with a confidence of {self.confidence:g} or more"
-        first = "" if self.top is None else f", the {self.top} surest at most"
+        if self.top is not None:
+            return f"The {len(self.cases)} surest wrong readings{sure} among {self.n:,} images ({counts})."
         images = "image is" if len(self.cases) == 1 else "images are"
-        return f"{len(self.cases)} of {self.n:,} {images} read wrongly{bound}{first} ({counts})."
+        return f"{len(self.cases)} of {self.n:,} {images} read wrongly{sure} ({counts})."
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "sentence": self.sentence()}

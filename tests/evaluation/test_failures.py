@@ -99,6 +99,16 @@ def test_nothing_wrong_is_said_in_a_sentence(tmp_path, study):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["failures.json", "index.md"]
 
 
+def test_how_many_there_are_is_said_in_a_sentence():
+    network, data = {"a": Says([[0.95, 0.05], [0.4, 0.6], [0.1, 0.9]])}, numbered([1, 0, 1])
+    assert find_failures(network, data).sentence() == (
+        "1 of 3 image is read wrongly with a confidence of 0.9 or more (a reads 2 wrongly)."
+    )
+    assert find_failures(network, data, None, 2).sentence() == (
+        "The 2 surest wrong readings among 3 images (a reads 2 wrongly)."
+    )
+
+
 def test_of_no_images_there_is_nothing(study, tmp_path):
     none = numbered([], side=28)
     found = find_failures({"a": Network()}, none)
