@@ -307,7 +307,7 @@ function announce(text) {
 // -- buttons and keys ------------------------------------------------------------------------------------
 $("#undo").addEventListener("click", () => pad.undo());
 $("#clear").addEventListener("click", () => pad.clear());
-$("#withdraw").addEventListener("click", () => openTab("My drawings"));
+$("#withdraw").addEventListener("click", () => openTab("Mine"));
 for (let digit = 0; digit < 10; digit++) $(`#digit-${digit}`).addEventListener("click", () => submit(digit));
 
 // A maintainer's link pasted into the open page: read it as at the start.

@@ -66,7 +66,10 @@ const explain = (() => {
     bars.forEach((bar, digit) => bar.classList.toggle("explained", digit === answer.digit && digit === pointed()));
     const then = answer.before;
     earlier.hidden = !then;
-    if (then) earlier.textContent = `before${then.round ? ` round ${then.round}` : ""} it saw ${named(then.prediction)} (${percent(then.confidence)})`;
+    if (!then) return;
+    const part = (text) => Object.assign(document.createElement("span"), { textContent: text });
+    const saw = `it saw ${named(then.prediction)} (${percent(then.confidence)})`;
+    earlier.replaceChildren(part(then.round ? `before round ${then.round}` : "before"), " ", part(saw));
   }
 
   function forget() {

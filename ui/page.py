@@ -35,7 +35,7 @@ def build_page(game: Game) -> gr.Blocks:
                 draw_tab(game)
             with gr.Tab("Judge", id="judge"):
                 judge_tab(game)
-            with gr.Tab("My drawings", id="mine"):
+            with gr.Tab("Mine", id="mine"):
                 mine_tab(game)
             with gr.Tab("Rounds", id="rounds"):
                 rounds_tab(game)

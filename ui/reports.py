@@ -160,8 +160,9 @@ def told(reports: list[Report], served: str) -> str:
             if report.damaged
             else f'<button type="button" class="full" data-report="{report.weights_id}">Full report</button>'
         )
+        title = " · ".join(f"<span>{escape(part)}</span>" for part in report.title.split(" · "))
         parts.append(
-            f'<details data-key="{report.weights_id}"{" open" if report is opened or report.damaged else ""}><summary>{escape(report.title)}{mark}</summary>'
+            f'<details data-key="{report.weights_id}"{" open" if report is opened or report.damaged else ""}><summary>{title}{mark}</summary>'
             f"{button}{report.html}</details>"
         )
     if len(reports) > MOST_SHOWN:

@@ -26,13 +26,13 @@ def draw(person: Person, *digits: int) -> None:
 
 
 def look(person: Person, count: int) -> None:
-    person.page.get_by_role("tab", name="My drawings").click()
+    person.page.get_by_role("tab", name="Mine").click()
     person.says(f"{count} drawing", "#mine .shown")
 
 
 def test_nothing_drawn_yet_is_said_and_leads_to_the_sketchpad(person, ledger):
     add_fooling(ledger, 1, annotator="somebody else")
-    person.page.get_by_role("tab", name="My drawings").click()
+    person.page.get_by_role("tab", name="Mine").click()
     person.page.get_by_role("button", name="Draw one").click()
     person.page.locator("#sketchpad canvas").wait_for()
     assert person.page.locator("#hub").is_hidden()  # no repository is used
@@ -93,7 +93,8 @@ def test_on_a_phone_every_tab_is_in_sight_and_nothing_is_wider_than_the_screen(c
     person = Person(chromium, app, viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
     draw(person, 1, 4)
     look(person, 2)
-    assert person.page.get_by_role("tab").all_inner_texts() == ["Draw", "Judge", "My drawings", "Rounds", "Maintain"]
+    tabs = ["Draw", "Judge", "Mine", "Rounds", "Stress test", "Maintain"]
+    assert person.page.get_by_role("tab").all_inner_texts() == tabs
     box = person.page.locator(f"{SHOWN} label").first.bounding_box()
     assert min(box["width"], box["height"]) >= 44
     assert person.page.evaluate("document.documentElement.scrollWidth") <= 360

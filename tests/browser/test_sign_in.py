@@ -185,7 +185,7 @@ def test_ones_own_drawings_of_before_and_after_signing_in_are_withdrawn_here_and
     fool(me)
     before, after = (a for a in ledger.attempts() if json.loads(a.strokes)[0][0][0] == 140)
     assert before.annotator != after.annotator == ledger.annotator(f"hub:{user_id('bob')}")
-    open_tab(me, "My drawings")
+    open_tab(me, "Mine")
     me.says("2 drawings", "#mine .shown")
     # One of them, after a look at it.
     me.page.locator(f"#mine li[data-id='{before.attempt_id}'] > button").click()
@@ -210,7 +210,7 @@ def test_ones_own_drawings_of_before_and_after_signing_in_are_withdrawn_here_and
     me.says("kept here, and sent when the Hub can be used again", "#hub")
     assert "could not be reached" in me.page.locator("#hub span").get_attribute("title")
     hub.offline = False
-    open_tab(me, "My drawings")
+    open_tab(me, "Mine")
     me.page.locator("#mine .gone").wait_for(state="hidden", timeout=120_000)
     open_tab(me, "Draw")
     me.says("All on the Hub (", "#hub a")
