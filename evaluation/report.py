@@ -188,8 +188,10 @@ def _fooling_sets(weights_id: str, frozen: Sequence[FrozenSet]) -> Iterator[_Set
         yield _Set(f"fooling, round {one.round}", "fooling", what, one.digits, mine, first_of_clean=False)
     if len(frozen) < 2:
         return
-    yield _joined("fooling, all rounds", "held-out fooling drawings of all rounds", frozen)
     others = [one for one in frozen if not one.is_by_construction(weights_id)]
+    mine = sum(len(one.digits) for one in frozen) - sum(len(one.digits) for one in others)
+    what = "held-out fooling drawings of all rounds"
+    yield _joined("fooling, all rounds", f"{what}; {mine} of them fooled just these weights" if mine else what, frozen)
     if 0 < len(others) < len(frozen):
         what = "the same without those that fooled just these weights, which they cannot read rightly"
         yield _joined("fooling, other weights'", what, others)

@@ -10,7 +10,7 @@ from typing import Any
 COLLAPSE = 0.5  # a digit collapses where the upper end of its interval lies below this: our choice
 ENOUGH_ERRORS = 20  # fewer errors are not ranked by what was taken for what: our choice
 WIDE = 0.10  # an interval wider than this says little: our choice
-FEW = 30  # of a digit: its figures alone say little: our choice
+FEW = 30  # with fewer of a digit nothing is said about it alone: our choice
 WORST = 3  # how many are named
 
 Row = Mapping[str, Any]
@@ -115,12 +115,12 @@ def _shifts(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _collapses(sets: Sequence[Row]) -> Iterator[str]:
-    """Digits of which less than half are read, and surely so; not where that is so by construction."""
+    """Digits of which less than half are read, and surely so; not where there are few, nor by construction."""
     told = []
     for row in sets:
         if row["by_construction"] or row["kind"] == "clean":
             continue
-        fallen = [d for d in row["digits"] if d["support"] and d["accuracy"]["high"] < COLLAPSE]
+        fallen = [d for d in row["digits"] if d["support"] >= FEW and d["accuracy"]["high"] < COLLAPSE]
         spared = [str(d["digit"]) for d in row["digits"] if d not in fallen]
         if len(spared) < 5:
             told.append(f"{row['name']}: every digit" + (f" but {', '.join(spared)}" if spared else ""))

@@ -108,6 +108,8 @@ def test_a_digit_collapses_only_if_its_interval_lies_below_one_half():
     assert "fog: 7 (10 %)" in one(told(surely), "Digits that collapse")
     perhaps = row("fog", "shift", 10, 10, wrong={(7, 1): 6}, drop=difference(0.1, 0.01, 0.2))
     assert one(told(perhaps), "No digit collapses")
+    few = row("fooling, round 1", "fooling", 20, 20, wrong={(7, 1): 20}, drop=difference(0.1, 0.01, 0.2))
+    assert one(told(few), "No digit collapses")
 
 
 def test_confusions_are_ranked_only_among_enough_errors():
