@@ -26,7 +26,7 @@ def run(code: str, folder: Path, **environment: str) -> str:
 
 
 def test_the_dataset_and_api_blocks_run(tmp_path):
-    dataset, api, _ = BLOCKS
+    dataset, api, *_ = BLOCKS
     settings = {"HOODWINK_AUTO_RETRAIN": "0", "HOODWINK_ANNOTATOR_KEY": "the key of this test"}
     with RunningApp(tmp_path / "data", settings) as app:
         said = run(api.replace("http://127.0.0.1:7860/", app.url), tmp_path)
@@ -56,6 +56,12 @@ for i in range(12):
 def test_the_callback_block_runs(tmp_path):
     run(BLOCKS[2] + "\nprint(callback.flag([[[[140, 60], [140, 220]]], 1]))", tmp_path)
     assert (tmp_path / "flagged" / "ledger.sqlite").exists()
+
+
+def test_the_attack_block_runs(tmp_path):
+    (block,) = (each for each in BLOCKS if "attack_images" in each)
+    assert 0 <= float(run(block, tmp_path)) < 1
+    assert (tmp_path / "robustness" / "examples.png").exists()
 
 
 def test_every_setting_the_code_reads_is_in_the_readme():
