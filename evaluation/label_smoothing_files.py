@@ -158,7 +158,8 @@ def summary(figures: Mapping[str, Any]) -> list[str]:
     sentences = [
         f"Labels smoothed by {figures['smoothing']:g} against labels as they are: {_count(seeds, 'seed')}, "
         f"{_count(figures['epochs'], 'epoch')}, {data['train']:,} images trained on, {data['test']:,} test images of {data['source']}. "
-        "Means with 95 % intervals over seeds (t); differences are smoothed minus baseline, seed by seed."
+        "Means with 95 % intervals over seeds (t); differences are smoothed minus baseline, seed by seed. "
+        "They tell of other seeds, not of other test images."
     ]
     for name, (words, factor, decimals, unit, more_is_better) in WORDS.items():
         of = figures["measures"][name]
@@ -167,6 +168,10 @@ def summary(figures: Mapping[str, Any]) -> list[str]:
             f"{words[0].upper()}{words[1:]}: {baseline['mean']:.{decimals}f} without, {smoothed['mean']:.{decimals}f} with; difference "
             f"{_spread(difference, decimals, sign='+')}{' ' + unit if unit else ''}: {_verdict(difference, more_is_better)}."
         )
+    sentences.append(
+        "Smoothing lowers confidence by construction, so fewer confident failures alone show no better network; errors among "
+        "equally many of the surest images do not depend on that."
+    )
     return sentences
 
 
