@@ -1,8 +1,7 @@
 """The cards of the repositories on the Hub: what a stranger must know before using drawings or weights."""
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,8 +38,15 @@ class Counts:
     splits: dict[str, dict[str, int]]
     digits: dict[str, dict[str, int]]
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(_sum(self.splits, other.splits), _sum(self.digits, other.digits))
+    @classmethod
+    def sum(cls, parts: "Iterable[Counts]") -> "Counts":
+        """Of many rounds: there may be thousands."""
+        splits: dict[str, dict[str, int]] = {}
+        digits: dict[str, dict[str, int]] = {}
+        for part in parts:
+            _add(splits, part.splits)
+            _add(digits, part.digits)
+        return cls(splits, digits)
 
 
 def dataset_card(counts: Counts, closed: Sequence[ClosedRound], repository: str, model: str | None = None) -> str:
@@ -157,13 +163,11 @@ with a digit, also for what is none.
 """
 
 
-def _sum(one: dict[str, dict[str, int]], other: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    """Of counts in counts."""
-    names = [*one, *(name for name in other if name not in one)]
-    summed = {name: Counter(one.get(name, {})) for name in names}
-    for name in names:
-        summed[name].update(other.get(name, {}))
-    return {name: dict(counter) for name, counter in summed.items()}
+def _add(total: dict[str, dict[str, int]], part: dict[str, dict[str, int]]) -> None:
+    for name, counts in part.items():
+        of_name = total.setdefault(name, {})
+        for key, count in counts.items():
+            of_name[key] = of_name.get(key, 0) + count
 
 
 def _code(space: str | None) -> str:

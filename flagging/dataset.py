@@ -99,7 +99,7 @@ def export(ledger: Ledger, folder: Path) -> Exported:
     counts = Counts({config: dict.fromkeys(SPLITS, 0) for config in CONFIGS}, {})
     for number in range(1, ledger.open_round().number + 1):
         of_round = round_files(number, ledger.drawn_in_round(number))
-        counts += of_round.counts
+        counts = Counts.sum([counts, of_round.counts])
         for path, content in of_round.files.items():
             if content is not None:
                 (beside / path).parent.mkdir(exist_ok=True)

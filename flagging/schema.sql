@@ -71,6 +71,7 @@ CREATE TABLE IF NOT EXISTS rounds (
     used          TEXT NOT NULL,     -- JSON: ids of the drawings no earlier decision rested on, train and test alike
     closed_at     TEXT NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS rounds_by_promotion ON rounds (promotion);
 
 CREATE TABLE IF NOT EXISTS withdrawals (
     id          TEXT PRIMARY KEY,  -- of a try or an attempt that was deleted: it is never taken in again

@@ -269,7 +269,7 @@ class Sync:
                 change.operations.append(hub.add(path, content))
         counts = {number: of_round.counts for number, of_round in made.items()}
         if stale or not self._has_card:
-            total = sum((self._outbox.written_counts() | counts).values(), Counts({}, {}))
+            total = Counts.sum((self._outbox.written_counts() | counts).values())
             closed = self._ledger.closed_rounds(newest=SHOWN)
             card = dataset_card(total, closed, self._settings.dataset, self._settings.model)
             change.operations.append(hub.add("README.md", card.encode()))
