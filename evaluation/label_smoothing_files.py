@@ -147,7 +147,7 @@ WORDS: dict[str, tuple[str, float, int, str, bool | None]] = {
     "loss": ("cross-entropy", 1, 4, "nats", False),
     "ece": ("calibration error (ECE, 15 bins)", 1, 4, "", False),
     "confidence": ("mean confidence", 100, 2, "points", None),
-    "confident_failures": (f"failures with confidence of at least {CONFIDENCE:g}", 1, 1, "images", False),
+    "confident_failures": (f"failures with confidence of at least {CONFIDENCE:g}", 1, 1, "images", None),
     "errors_among_surest": ("errors among equally many of its surest images", 1, 1, "images", False),
 }
 
