@@ -41,7 +41,7 @@ def markdown(figures: Row) -> str:
         "",
         "\\* by construction: these drawings fooled just these weights. Accuracy with Wilson's 95 % interval, loss (mean cross-entropy, nats) "
         "with a normal one. Points below clean digits: paired by image (Bonett and Price) for attacks and shifts, Newcombe's interval for "
-        "drawings, which are other images.",
+        "drawings, which are other images." + (" In bold: differences that are shown." if figures["against"] else ""),
         "",
         "![% of each digit read rightly](figures/digits.png)",
         "",
@@ -87,10 +87,17 @@ def overview(figures: Row, rows: Sequence[Row]) -> list[str]:
             row["what"],
         ]
         if other:
-            difference = row["against"]["difference"]
-            cells.insert(5, f"**{_bare(difference)}**" if is_shown(difference) else _bare(difference))
+            cells.insert(5, _gain(row["against"]))
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _gain(against: Row) -> str:
+    """In bold where it is shown; nothing where one of the two weights had to fail."""
+    told = _bare(against["difference"])
+    if not against["fair"]:
+        return "(by construction)"
+    return f"**{told}**" if is_shown(against["difference"]) else told
 
 
 def _bare(difference: Row) -> str:

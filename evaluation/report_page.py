@@ -60,12 +60,16 @@ def _overview(figures: Row, rows: Sequence[Row]) -> str:
             f'<span class="bar"><i style="width:{100 * of["value"]:.1f}%;background:var(--{row["kind"]})"></i>'
             f'<b style="left:{100 * of["low"]:.1f}%;width:{100 * (of["high"] - of["low"]):.1f}%"></b></span>'
         )
-        compared = f"<td>{points(row['against']['difference'])}" if other else ""
+        compared = f"<td>{_gain(row['against'])}" if other else ""
         lines.append(
             f"<tr><th>{escape(row['name'])}{' *' if row['by_construction'] else ''}<td>{row['n']:,}<td>{percent(of)}<td>{bar}"
             f"<td>{loss['value']:.3f}<td>{points(row['drop']) if row['drop'] else ''}{compared}"
         )
     return f'<div class="wide"><table>{"".join(lines)}</table></div>'
+
+
+def _gain(against: Row) -> str:
+    return points(against["difference"]) if against["fair"] else "by construction"
 
 
 def _digits(rows: Sequence[Row]) -> str:

@@ -46,8 +46,9 @@ def points(difference: Row) -> str:
     """As "3.1 points (2.0 to 4.2)"."""
     if difference["value"] is None:
         return "nothing to compare"
-    value, low, high = (f"{100 * difference[key]:.1f}" for key in ("value", "low", "high"))
-    return f"{value} points ({low} to {high})".replace("-0.0 ", "0.0 ")
+    # Adding 0.0 turns a minus zero into a plain one.
+    value, low, high = (f"{round(100 * difference[key], 1) + 0.0:.1f}" for key in ("value", "low", "high"))
+    return f"{value} points ({low} to {high})"
 
 
 def is_shown(difference: Row) -> bool:

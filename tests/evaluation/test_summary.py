@@ -161,4 +161,4 @@ def test_shares_are_told_as_finely_as_they_are_known(hits, n, said):
 
 
 def test_no_minus_zero_is_told():
-    assert points(difference(-0.0001, -0.0002, 0.0001)) == "0.0 points (0.0 to 0.0)"
+    assert points(difference(-0.0001, -0.004, -0.0002)) == "0.0 points (-0.4 to 0.0)"
