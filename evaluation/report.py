@@ -12,11 +12,11 @@ report.json: `format`, `weights_id`, `round`, `summary` (sentences), `conditions
 A set: `name`, `kind` (clean, fooling, attack, shift), `what` (in words, with its parameters), `n`, `accuracy`, `loss`, `confusion[meant][seen]`,
 `digits` (precision, recall, f1, support, accuracy of each), `by_construction` (it must be 0: these drawings fooled just these
 weights), `drop` (points below clean digits, as a share, with its interval; null for clean) and `against` (accuracy, and the difference, of
-the other weights; null without any).
+the other weights, and whether the comparison is `fair`: it is not on drawings that one of the two had to misread; null without any).
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -75,13 +75,13 @@ class Report:
 
 @dataclass(frozen=True)
 class _Set:
-    """Images to read. by_network: made for the network that reads them, so each gets its own."""
+    """Images to read. fooled: weights ids, one of each fooling drawing; attack: made anew for each network that reads."""
 
     name: str
     kind: Kind
     what: str
     digits: Digits
-    by_construction: bool = False
+    fooled: tuple[str, ...] = ()
     attack: Attack | None = None
     first_of_clean: bool = True  # the first len(digits) clean test digits, changed: compared image by image
 
@@ -126,7 +126,8 @@ def make_report(
     reader, other = _Reader(weights), None if against is None else _Reader(against)
     rows, examples = [], []
     done, all_work = 0.0, 1 + sum(map(_work_of, settings.attacks)) + len(CORRUPTIONS)
-    for one in _sets(weights.id, test, source, frozen, settings):
+    compared = {one.id for one in (weights, against) if one is not None}
+    for one in _sets(compared, test, source, frozen, settings):
         progress(one.name, min(done / all_work, 0.99))
         done += _work_of(one.attack) if one.attack else one.kind in ("clean", "shift")
         reading, images = reader.read(one, settings.seed)
@@ -135,10 +136,10 @@ def make_report(
                 "name": one.name,
                 "kind": one.kind,
                 "what": one.what,
-                "by_construction": one.by_construction,
+                "by_construction": set(one.fooled) == {weights.id},
                 **measured(reading),
                 "drop": None if one.kind == "clean" else _drop(reader.clean, reading, one),
-                "against": None if other is None else _compared(other, one, reading, settings.seed),
+                "against": None if other is None else _compared(other, one, reading, weights.id, settings.seed),
             }
         )
         examples.append(_examples(one.name, images, reading))
@@ -161,11 +162,11 @@ def make_report(
 
 
 def _sets(
-    weights_id: str, test: Digits, source: str, frozen: Sequence[FrozenSet], settings: ReportSettings
+    compared: Set[str], test: Digits, source: str, frozen: Sequence[FrozenSet], settings: ReportSettings
 ) -> Iterator[_Set]:
     """What is read, in order, made when it is its turn."""
     yield _Set("clean", "clean", f"{len(test):,} {source} test digits", test)
-    yield from _fooling_sets(weights_id, frozen)
+    yield from _fooling_sets(compared, frozen)
     first = Digits(test.images[: settings.attacked], test.labels[: settings.attacked])
     for attack in settings.attacks:
         what = f"{attack}, seed {settings.seed}; the first {len(first):,} test digits"
@@ -181,25 +182,29 @@ def _work_of(attack: Attack) -> float:
     return 0.1 + 0.1 * attack.steps * max(attack.restarts, 1)
 
 
-def _fooling_sets(weights_id: str, frozen: Sequence[FrozenSet]) -> Iterator[_Set]:
+def _fooling_sets(compared: Set[str], frozen: Sequence[FrozenSet]) -> Iterator[_Set]:
+    """Each round's, all together, and those that neither of the weights compared had to misread."""
     for one in frozen:
         what = f"held-out drawings that fooled the weights serving in round {one.round}"
-        mine = one.is_by_construction(weights_id)
-        yield _Set(f"fooling, round {one.round}", "fooling", what, one.digits, mine, first_of_clean=False)
+        yield _joined(f"fooling, round {one.round}", what, [one])
     if len(frozen) < 2:
         return
-    others = [one for one in frozen if not one.is_by_construction(weights_id)]
-    mine = sum(len(one.digits) for one in frozen) - sum(len(one.digits) for one in others)
+    others = [one.without(compared) for one in frozen]
+    every, left = sum(len(one.digits) for one in frozen), sum(len(one.digits) for one in others)
+    whose = "just these weights" if len(compared) == 1 else "one of the two weights compared"
     what = "held-out fooling drawings of all rounds"
-    yield _joined("fooling, all rounds", f"{what}; {mine} of them fooled just these weights" if mine else what, frozen)
-    if 0 < len(others) < len(frozen):
-        what = "the same without those that fooled just these weights, which they cannot read rightly"
+    yield _joined(
+        "fooling, all rounds", what + (f"; {every - left} of them fooled {whose}" if left < every else ""), frozen
+    )
+    if 0 < left < every:
+        what = f"the same without those that fooled {whose}, which had to misread them"
         yield _joined("fooling, other weights'", what, others)
 
 
 def _joined(name: str, what: str, frozen: Sequence[FrozenSet]) -> _Set:
     images, labels = torch.cat([s.digits.images for s in frozen]), torch.cat([s.digits.labels for s in frozen])
-    return _Set(name, "fooling", what, Digits(images, labels), first_of_clean=False)
+    fooled = tuple(weights_id for one in frozen for weights_id in one.fooled)
+    return _Set(name, "fooling", what, Digits(images, labels), fooled, first_of_clean=False)
 
 
 def _drop(clean: Reading, reading: Reading, one: _Set) -> dict[str, Any]:
@@ -209,10 +214,14 @@ def _drop(clean: Reading, reading: Reading, one: _Set) -> dict[str, Any]:
     return asdict(unpaired(_share(clean), _share(reading)))
 
 
-def _compared(other: _Reader, one: _Set, reading: Reading, seed: int) -> dict[str, Any]:
+def _compared(other: _Reader, one: _Set, reading: Reading, weights_id: str, seed: int) -> dict[str, Any]:
     """How the other weights read the set, and how much more these read rightly."""
     theirs, _ = other.read(one, seed)
-    return {"accuracy": asdict(_share(theirs)), "difference": asdict(paired(reading.right, theirs.right))}
+    return {
+        "accuracy": asdict(_share(theirs)),
+        "difference": asdict(paired(reading.right, theirs.right)),
+        "fair": not {weights_id, other.weights.id} & set(one.fooled),
+    }
 
 
 def _share(reading: Reading) -> Any:

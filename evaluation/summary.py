@@ -188,7 +188,7 @@ def _against(report: Row, sets: Sequence[Row]) -> Iterator[str]:
     """Gains and losses against other weights: only those whose interval leaves 0 out."""
     if not report["against"]:
         return
-    fair = [row for row in sets if row["against"] and not row["by_construction"] and row["name"] != "identity"]
+    fair = [row for row in sets if row["against"] and row["against"]["fair"] and row["name"] != "identity"]
     sign = {row["name"]: _side(row["against"]["difference"]) for row in fair}
     ordered = sorted(fair, key=lambda row: sign[row["name"]])
     parts = {

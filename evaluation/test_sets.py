@@ -1,7 +1,7 @@
 """People's drawings as images to test on, and the frozen test sets of closed rounds."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,9 +21,11 @@ class FrozenSet:
     digits: Digits
     fooled: tuple[str, ...]
 
-    def is_by_construction(self, weights_id: str) -> bool:
-        """Did every drawing in it fool just these weights? Then they read none of it rightly, whatever they can do."""
-        return set(self.fooled) == {weights_id}
+    def without(self, weights_ids: Set[str]) -> "FrozenSet":
+        """The drawings that fooled none of these weights."""
+        kept = [index for index, fooled in enumerate(self.fooled) if fooled not in weights_ids]
+        digits = Digits(self.digits.images[kept], self.digits.labels[kept])
+        return FrozenSet(self.round, digits, tuple(self.fooled[index] for index in kept))
 
 
 def as_digits(attempts: Sequence[Attempt]) -> Digits:

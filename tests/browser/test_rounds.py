@@ -209,7 +209,7 @@ def played_fooling(visitor):
 def test_new_figures_come_by_themselves_and_leave_what_is_open_alone(visitor):
     row = visitor.page.locator('.hw-rounds tbody[data-round="2"]')
     row.get_by_text("2 checks, 1 failed").click()
-    scrolled = visitor.page.evaluate("() => { window.scrollTo(0, 700); return window.scrollY; }")
+    scrolled = visitor.page.evaluate("() => { window.scrollTo(0, 400); return window.scrollY; }")
     before = visitor.app.ledger.open_round().counts.attempts
     add_attempts(visitor.app.ledger, 1, label=5, prediction=5, annotator="late")
     visitor.until(
@@ -217,7 +217,7 @@ def test_new_figures_come_by_themselves_and_leave_what_is_open_alone(visitor):
         str(before + 1),
     )
     assert row.locator("li.failed").is_visible()
-    assert visitor.page.evaluate("window.scrollY") == scrolled == 700
+    assert visitor.page.evaluate("window.scrollY") == scrolled == 400
 
 
 def test_it_asks_for_nothing_while_another_tab_is_looked_at(visitor):

@@ -76,6 +76,23 @@ def test_only_drawings_that_fooled_these_weights_are_by_construction(made):
     assert [name for name, row in by_name(made).items() if row["by_construction"]] == ["fooling, round 1"]
 
 
+def test_weights_are_not_compared_on_drawings_that_one_of_them_had_to_misread(made):
+    unfair = [name for name, row in by_name(made).items() if not row["against"]["fair"]]
+    assert unfair == ["fooling, round 1", "fooling, all rounds"]
+
+
+def test_drawings_that_fooled_the_other_weights_are_left_out_of_the_fair_set(made):
+    digits, frozen = made.digits, []
+    for number, weights_id in enumerate((made.weights.id, made.other.id, "b"), start=1):
+        some = slice(3 * number, 3 * number + number)
+        frozen.append(FrozenSet(number, Digits(digits.images[some], digits.labels[some]), (weights_id,) * number))
+    alone = make_report(made.weights, digits, "made digits", frozen, FEW)
+    against = make_report(made.weights, digits, "made digits", frozen, FEW, against=made.other)
+    n = {row["name"]: row["n"] for row in alone.figures["sets"]}
+    n_against = {row["name"]: row["n"] for row in against.figures["sets"]}
+    assert (n["fooling, other weights'"], n_against["fooling, other weights'"]) == (5, 3)
+
+
 def test_attacks_are_compared_with_the_same_digits_unattacked(made):
     row, first = by_name(made)["PGD 0.1"], slice(10)
     unattacked = read(build_network(made.weights), made.digits.images[first], made.digits.labels[first])
@@ -149,8 +166,9 @@ def test_frozen_sets_come_from_the_ledger(ledger):
     closed = close(ledger)
     (frozen,) = frozen_sets(ledger)
     assert (frozen.round, len(frozen.digits)) == (1, len(closed.test_set))
-    assert frozen.is_by_construction(shipped_weights_id())
-    assert not frozen.is_by_construction("feedfeedfeedfeed")
+    assert set(frozen.fooled) == {shipped_weights_id()}
+    assert len(frozen.without({"feedfeedfeedfeed"}).digits) == len(frozen.digits)
+    assert len(frozen.without({shipped_weights_id()}).digits) == 0
 
 
 def test_without_a_ledger_the_shipped_weights_are_reported(home, small_digits, tmp_path):

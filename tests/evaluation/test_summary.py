@@ -133,7 +133,7 @@ def test_what_a_sample_is_too_small_to_say_is_said():
 
 def test_gains_need_an_interval_that_leaves_zero_out():
     def compared(value, low, high):
-        return {"accuracy": asdict(share(1, 2)), "difference": difference(value, low, high)}
+        return {"accuracy": asdict(share(1, 2)), "difference": difference(value, low, high), "fair": True}
 
     rows = [
         row("fog", "shift", 900, 1000, drop=difference(0.1, 0.09, 0.11), against=compared(0.05, 0.04, 0.06)),
