@@ -1,5 +1,6 @@
 """Repositories as wholes: making, deleting, settings, information, who may see them."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -121,18 +122,11 @@ def validate_yaml(hub: Hub, request: Request) -> Answer:
     return Answer.json({"errors": [], "warnings": [] if found else [warning]})
 
 
-def description(hub: Hub, request: Request, found: Repository, commit: Commit) -> dict[str, Any]:
-    """What repo_info answers, with every field that we know."""
-    readme = commit.files.get("README.md")
-    try:
-        card_data = card(found.content(readme).decode()) if readme else None
-    except yaml.YAMLError:
-        card_data = None
-    tags = card_data.get("tags", []) if isinstance(card_data, dict) else []
-    siblings: list[dict[str, Any]] = []
+def siblings(commit: Commit, with_sizes: bool) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     for path, entry in sorted(commit.files.items()):
         sibling: dict[str, Any] = {"rfilename": path}
-        if request.asks_for("blobs"):
+        if with_sizes:
             sibling |= {"size": entry.size, "blobId": entry.oid}
             if entry.large:
                 sibling["lfs"] = {
@@ -140,7 +134,22 @@ def description(hub: Hub, request: Request, found: Repository, commit: Commit) -
                     "size": entry.size,
                     "pointerSize": len(pointer(entry.large, entry.size)),
                 }
-        siblings.append(sibling)
+        found.append(sibling)
+    return found
+
+
+def card_of(found: Repository, commit: Commit) -> Any:
+    readme = commit.files.get("README.md")
+    try:
+        return card(found.content(readme).decode()) if readme else None
+    except yaml.YAMLError:
+        return None
+
+
+def description(
+    hub: Hub, request: Request, found: Repository, commit: Commit, expand: Collection[str] = ()
+) -> dict[str, Any]:
+    """What repo_info answers, with every field that we know. expand: with these alone, and without working out the others."""
     answer: dict[str, Any] = {
         "_id": user_id(found.id),
         "id": found.id,
@@ -153,12 +162,18 @@ def description(hub: Hub, request: Request, found: Repository, commit: Commit) -
         "disabled": False,
         "downloads": 0,
         "likes": 0,
-        "tags": tags,
-        "siblings": siblings,
-        "usedStorage": sum(len(large.content) for large in found.large.values()),
     }
-    if card_data is not None:
-        answer["cardData"] = card_data
+    costly = {"tags", "siblings", "usedStorage", "cardData"}
+    wanted = costly & set(expand) if expand else costly
+    if {"tags", "cardData"} & wanted:
+        card_data = card_of(found, commit)
+        answer["tags"] = card_data.get("tags", []) if isinstance(card_data, dict) else []
+        if card_data is not None:
+            answer["cardData"] = card_data
+    if "siblings" in wanted:
+        answer["siblings"] = siblings(commit, request.asks_for("blobs"))
+    if "usedStorage" in wanted:
+        answer["usedStorage"] = sum(len(large.content) for large in found.large.values())
     if found.type == "model":
         answer |= {"modelId": found.id, "spaces": []}
     if found.type == "space":
@@ -181,8 +196,8 @@ def runtime(space: Space) -> dict[str, Any]:
 
 def info(hub: Hub, request: Request) -> Answer:
     found = readable(hub, request)
-    answer = description(hub, request, found, found.at(request.parts.get("revision") or "main"))
     expand = request.query.get("expand", []) + request.query.get("expand[]", [])
+    answer = description(hub, request, found, found.at(request.parts.get("revision") or "main"), expand)
     if expand:
         answer = {key: value for key, value in answer.items() if key in ("_id", "id", *expand)}
     return Answer.json(answer)
