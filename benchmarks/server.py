@@ -61,6 +61,11 @@ class RunningApp:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "RunningApp":
+        self.start()
+        return self.wait()
+
+    def start(self) -> None:
+        """Start it, without waiting for an answer."""
         self.home.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -71,6 +76,10 @@ class RunningApp:
                 stderr=log,
                 start_new_session=True,  # so that its worker can be ended with it
             )
+
+    def wait(self) -> "RunningApp":
+        """Wait until what was started answers. Raises RuntimeError, with what it said, if it does not."""
+        assert self.process is not None, "start it first"
         try:
             wait_until_it_answers(self.url, self.process, self._start_seconds)
         except RuntimeError as error:
@@ -88,9 +97,14 @@ class RunningApp:
                 self.process.wait(40)  # it may have something to publish still
             except subprocess.TimeoutExpired:
                 self.process.kill()
-        self.process.wait()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the app and its worker without asking."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import print as show
+from rich import print as show_markup
+from rich.markup import escape
 from rich.progress import Progress
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
     from evaluation.study import Study
     from model.clean_digits import CleanDigits
-    from model.weights import Weights
 
 app = typer.Typer(help="What breaks the model, how badly, and why.", no_args_is_help=True, add_completion=False)
+WHICH = "Id or file of weights; those served in HOODWINK_HOME, or the shipped round-0 ones, if not given."
 AsJson = Annotated[bool, typer.Option("--json", help="Figures as JSON.")]
 
 
@@ -60,6 +61,11 @@ def load_digits() -> "CleanDigits":
     return load_clean_digits(Path(folder) if folder else None, data_folder())
 
 
+def show(text: object) -> None:
+    """Print what may hold brackets, such as a path, as it is."""
+    show_markup(escape(str(text)))
+
+
 def data_folder() -> Path:
     return Path(os.environ.get("HOODWINK_HOME") or "data")
 
@@ -68,7 +74,7 @@ def data_folder() -> Path:
 def report(
     weights_id: Annotated[
         str | None,
-        typer.Argument(help="Which weights; those served in HOODWINK_HOME, or the shipped round-0 ones, if not given."),
+        typer.Argument(help=WHICH),
     ] = None,
     against: Annotated[str | None, typer.Option(help="Other weights to compare with, image by image.")] = None,
     out: Annotated[
@@ -104,7 +110,7 @@ def report(
 def failures(
     weights: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[WEIGHTS_ID]...", help="Ids or files; the shipped round-0 weights if not given."),
+        typer.Argument(metavar="[WEIGHTS_ID]...", help=WHICH),
     ] = None,
     data: Annotated[
         Data, typer.Option(help="Test images, or the fooling drawings held out from training.")
@@ -146,9 +152,7 @@ def failures(
 
 @app.command()
 def robustness(
-    weights: Annotated[
-        str | None, typer.Argument(metavar="[WEIGHTS_ID]", help="Id or file; the shipped round-0 weights if not given.")
-    ] = None,
+    weights: Annotated[str | None, typer.Argument(metavar="[WEIGHTS_ID]", help=WHICH)] = None,
     attack: Annotated[AttackName, typer.Option(help="How candidates are made.")] = AttackName.evoba,
     images: Annotated[
         int, typer.Option(min=1, help="The first so many MNIST test images; misread ones are not attacked.")
@@ -170,10 +174,12 @@ def robustness(
 ) -> None:
     """How few queries fool the model, its gradients unseen: EvoBA, epsilon-greedy or SimBA on all images at once."""
     from evaluation.robustness_run import Tracking, in_words, run_robustness
+    from evaluation.weights_by_name import find_weights
+    from flagging.home import Home
 
     if mlflow:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    chosen, digits = _weights(weights), load_digits()
+    chosen, digits = find_weights(Home.from_environment(os.environ), weights), load_digits()
     tracking = Tracking(
         run_name or f"{attack} {chosen.id} seed {seed}",
         experiment,
@@ -221,6 +227,7 @@ def compare(
 ) -> None:
     """Train a network with a recipe and one without, everything else equal, and put both side by side."""
     folder = out or Path(f"compare-{recipe}")
+    folder.mkdir(parents=True, exist_ok=True)  # hours of training are not to end at a folder that cannot be made
     if recipe is Recipe.adversarial:
         if study is not StudyName.mnist:
             raise ValueError("adversarial training is compared on digits; leave --study cifar10 out")
@@ -234,8 +241,11 @@ def _compare_adversarial(
 ) -> None:
     from evaluation.adversarial_files import write_adversarial
     from evaluation.adversarial_training import compare, settings_for
+    from evaluation.extras import need
     from model.training import TrainingRecipe
 
+    for module, package in (("art.attacks.evasion", "adversarial-robustness-toolbox"), ("scipy.special", "scipy")):
+        need(module, package)
     settings = settings_for(attacked, epochs or TrainingRecipe.epochs, augmented)
     with Progress(disable=as_json) as progress:
         task = progress.add_task("training", total=1.0)
@@ -254,9 +264,12 @@ def _compare_adversarial(
 
 
 def _compare_label_smoothing(study: "Study", seeds: range, epochs: int | None, out: Path, as_json: bool) -> None:
+    from evaluation.extras import need
     from evaluation.label_smoothing import compare
     from evaluation.label_smoothing_files import write_comparison
 
+    for module, package in (("matplotlib.figure", "matplotlib"), ("scipy.special", "scipy")):
+        need(module, package)
     data = study.load()
     with Progress(disable=as_json) as progress:
         task = progress.add_task("training", total=1.0)
@@ -264,8 +277,8 @@ def _compare_label_smoothing(study: "Study", seeds: range, epochs: int | None, o
         def report(stage: str, done: float) -> None:
             progress.update(task, completed=done, description=stage)
 
-        comparison = compare(study, data, seeds, epochs or study.epochs, report)
-    figures = write_comparison(comparison, study, data, out)
+        for so_far in compare(study, data, seeds, epochs or study.epochs, report):
+            figures = write_comparison(so_far, study, data, out)  # after each seed: none is lost
     if as_json:
         print(json.dumps(figures))
     else:
@@ -320,15 +333,6 @@ def _study(name: StudyName, cifar10_folder: Path | None, device: str = "cpu") ->
     return mnist(load_digits)
 
 
-def _weights(name: str | None) -> "Weights":
-    from model.weights import SHIPPED_FOLDER, load_weights, read_weights, shipped_weights_id
-
-    if name and name.endswith(".safetensors"):
-        return read_weights(Path(name))
-    name = name or shipped_weights_id()
-    return load_weights(SHIPPED_FOLDER if name == shipped_weights_id() else data_folder() / "weights", name)
-
-
 def _ledger() -> Any:
     from flagging.home import Home
 
@@ -337,10 +341,14 @@ def _ledger() -> Any:
 
 def _networks(study: "Study", names: list[str]) -> "dict[str, nn.Module]":
     """Networks by the id of their weights, each once."""
-    from model.weights import load_weights, read_weights, shipped_weights_id
+    from evaluation.weights_by_name import find_weights
+    from flagging.home import Home
+    from model.weights import load_weights, read_weights
 
     if study.name == StudyName.mnist:
-        found = [_weights(name) for name in names or [shipped_weights_id()]]
+        home = Home.from_environment(os.environ)
+        wanted: list[str | None] = [*names] or [None]
+        found = [find_weights(home, name) for name in wanted]
     elif names:
         folder = _weights_folder(study)
         found = [
@@ -369,7 +377,7 @@ def _weights_folder(study: "Study") -> Path:
 def main() -> None:
     try:
         app()
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, OSError) as error:
         raise SystemExit(f"evaluation: {error}") from error
 
 

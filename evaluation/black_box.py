@@ -3,7 +3,7 @@
 They see probabilities, never gradients. What they do and what they charge is that of robustcheck 1.1.0, image by image.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,7 +74,7 @@ def attack_images(
     `report(done, of)` tells how many images are finished.
     Raises ValueError, in a sentence, for images, labels or answers that make no sense.
     """
-    given, labels = torch.as_tensor(images).detach().cpu(), torch.as_tensor(labels).cpu()
+    given, labels = _tensor(images), _tensor(labels)
     _check(given, labels, budget)
     given, labels = (given.float() if given.is_floating_point() else given), labels.to(torch.int64)
     pixels = pixels or pixels_of(given)
@@ -97,21 +97,33 @@ def attack_images(
             box, flat[rows], labels[rows], probabilities[rows], Draws(seed, rows.numpy()), pixels, budget, report
         )
         attack.run(search)
+        if report:
+            report(len(rows), len(rows))
         best[rows] = search.best.reshape(given[rows].shape).to(given.dtype)
         after[rows], queries[rows] = search.seen, search.queries
     return Attacked(attack, seed, budget, pixels, given, best, labels, before, after, queries)
+
+
+def _tensor(values: Tensor | ArrayLike) -> Tensor:
+    """Whatever numpy or torch can make of it, as a tensor of its own on the CPU."""
+    if isinstance(values, Sequence) and len(values) and all(isinstance(each, Tensor) for each in values):
+        values = torch.stack([torch.as_tensor(each) for each in values])
+    if isinstance(values, Tensor):
+        return values.detach().cpu()
+    array = np.array(values)  # a copy: an array that is read-only or runs backwards makes no tensor
+    return torch.from_numpy(array.astype(np.int64) if array.dtype.kind == "u" and array.itemsize > 1 else array)
 
 
 def _check(images: Tensor, labels: Tensor, budget: int | None) -> None:
     shape = tuple(images.shape)
     if images.dtype == torch.bool or images.is_complex():
         raise ValueError(f"images are {images.dtype}; give integers from 0 to 255 or floats from 0 to 1")
-    if (len(labels) and labels.is_floating_point()) or labels.shape != images.shape[:1]:
+    if images.ndim not in (3, 4) and images.numel():
+        raise ValueError(f"images are {shape}; give (N, C, H, W), or (N, H, W) for one channel")
+    if (labels.numel() and labels.is_floating_point()) or labels.shape != images.shape[:1]:
         raise ValueError(
             f"labels are {labels.dtype} {tuple(labels.shape)}; give one whole number for each of {shape[0]} images"
         )
-    if len(images) and images.ndim not in (3, 4):
-        raise ValueError(f"images are {shape}; give (N, C, H, W), or (N, H, W) for one channel")
     if images.ndim == 4 and shape[3] in (1, 3) and shape[1] > 4:
         raise ValueError(f"images are {shape}, channels last; give images.permute(0, 3, 1, 2)")
     if budget is not None and budget < 1:

@@ -54,6 +54,7 @@ def cifar10(folder: Path, *, download: bool, device: str = "cpu", recipe: Cifar1
         load=partial(load_cifar10, folder, download=download),
         build=lambda: resnet18().to(device),
         train=partial(_train, device=device, recipe=recipe or Cifar10Recipe()),
+        recipe=recipe or Cifar10Recipe(),
     )
 
 
@@ -170,7 +171,7 @@ def _train(
     optimizer = torch.optim.SGD(
         network.parameters(), recipe.peak_rate, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.peak_rate, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.peak_rate, total_steps=steps, cycle_momentum=False)
     step = 0
     for epoch in range(1, epochs + 1):
         losses = []

@@ -35,8 +35,9 @@ def write_failures(
     Cases of an earlier call are removed; other files there are left alone. said: conditions, for failures.json.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for earlier in folder.glob("[0-9][0-9][0-9]*-*/case.json"):
-        shutil.rmtree(earlier.parent)
+    for earlier in folder.glob("[0-9][0-9][0-9]*-*-as-*/"):
+        if _is_case(earlier):
+            shutil.rmtree(earlier)
     (folder / "contact_sheet.png").unlink(missing_ok=True)
     maps = look_at(study, networks, data, failures.cases)
     names = [_name(study, number, case) for number, case in enumerate(failures.cases, 1)]
@@ -126,13 +127,13 @@ def _name(study: Study, number: int, case: Case) -> str:
     return f"{number:03}-{case.id}-{study.classes[case.true]}-as-{study.classes[case.mistaken.predicted]}"
 
 
+def _is_case(folder: Path) -> bool:
+    """Written by an earlier call, if only half."""
+    return all(file.is_file() and file.suffix in (".json", ".png") for file in folder.iterdir())
+
+
 def _write_case(folder: Path, study: Study, image: Tensor, case: Case, maps: Maps) -> None:
     folder.mkdir()
-    (folder / "image.png").write_bytes(png(enlarged(image)))
-    for reading in case.readings:
-        predicted, true = maps[reading.weights]
-        for what, which, heat in (("predicted", reading.predicted, predicted), ("true", case.true, true)):
-            (folder / heat_name(study, reading, what, which)).write_bytes(png(overlay(image, heat[0])))
     facts = {
         "id": case.id,
         "true": study.classes[case.true],
@@ -144,6 +145,11 @@ def _write_case(folder: Path, study: Study, image: Tensor, case: Case, maps: Map
         "pixels": image.squeeze(0).tolist(),  # 0 to 255, as the network got them before division by 255
     }
     (folder / "case.json").write_text(json.dumps(facts) + "\n")
+    (folder / "image.png").write_bytes(png(enlarged(image)))
+    for reading in case.readings:
+        predicted, true = maps[reading.weights]
+        for what, which, heat in (("predicted", reading.predicted, predicted), ("true", case.true, true)):
+            (folder / heat_name(study, reading, what, which)).write_bytes(png(overlay(image, heat[0])))
 
 
 def _index(failures: Failures, study: Study, names: list[str], report: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from evaluation.metrics import share
 from evaluation.study import Images, Study, digits_as_images, read
 from evaluation.test_sets import as_digits
 from flagging.ledger import Ledger
@@ -42,24 +43,33 @@ class Case:
 
 @dataclass(frozen=True)
 class Failures:
-    """cases: surest first. wrong: of `n` images, those each network reads wrongly, by its name."""
+    """cases: surest first. wrong: of `n` images, those each network reads wrongly, by its name; had_to: those of them that were
+    collected by fooling just this network.
+    """
 
     cases: list[Case]
     n: int
     wrong: dict[str, int]
+    had_to: dict[str, int]
     confidence: float | None
     top: int | None
 
     def sentence(self) -> str:
         """How many there are, and of what."""
-        counts = ", ".join(f"{name} reads {wrong} wrongly" for name, wrong in self.wrong.items())
+        counts = ", ".join(
+            f"{name} reads {wrong} wrongly"
+            + (f", {had_to} that fooled just it" if (had_to := self.had_to[name]) else "")
+            for name, wrong in self.wrong.items()
+        )
         sure = "" if self.confidence is None else f" with a confidence of {self.confidence:g} or more"
         if not self.cases:
             return f"Nothing to show: of {self.n:,} images none is read wrongly{sure} ({counts})."
         if self.top is not None:
             return f"The {len(self.cases)} surest wrong readings{sure} among {self.n:,} images ({counts})."
-        images = "image is" if len(self.cases) == 1 else "images are"
-        return f"{len(self.cases)} of {self.n:,} {images} read wrongly{sure} ({counts})."
+        images = "images is" if len(self.cases) == 1 else "images are"
+        of = share(len(self.cases), self.n)
+        between = f"{100 * (of.low or 0):.2f} to {100 * (of.high or 0):.2f} %"
+        return f"{len(self.cases)} of {self.n:,} {images} read wrongly{sure} (95 % interval {between}; {counts})."
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "sentence": self.sentence()}
@@ -86,6 +96,12 @@ def find_failures(
         [_case(data, i, read_by) for i in chosen],
         len(data),
         {name: int((each >= 0).sum()) for name, each in zip(read_by, sure, strict=True)},
+        {
+            name: sum(
+                note.get("fooled_weights") == name for note, error in zip(data.notes, each >= 0, strict=True) if error
+            )
+            for name, each in zip(read_by, sure, strict=True)
+        },
         confidence,
         top,
     )

@@ -4,7 +4,7 @@ Nothing is chosen on the way, so the test set only reports; the curves are drawn
 split from the training set.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -52,8 +52,8 @@ class Comparison:
 
 def compare(
     study: Study, data: Splits, seeds: Sequence[int], epochs: int, report: Report, smoothing: float = SMOOTHING
-) -> Comparison:
-    """Train both sides once for each seed and read the test images with them.
+) -> Iterator[Comparison]:
+    """Train both sides once for each seed and read the test images with them: a comparison after each seed, of all so far.
 
     Raises ValueError without a seed, with the same seed twice, or where nothing is smoothed.
     """
@@ -70,7 +70,7 @@ def compare(
         baseline = _train(study, data, seed, epochs, "baseline", 0.0, inner)
         smoothed = _train(study, data, seed, epochs, "smoothed", smoothing, inner)
         runs.append((baseline, _as_many_surest(smoothed, data.test, baseline)))
-    return Comparison(runs, _figures(study, data, epochs, smoothing, runs))
+        yield Comparison(list(runs), _figures(study, data, epochs, smoothing, runs))
 
 
 def _train(

@@ -24,7 +24,7 @@ COLOURS = {"baseline": "#6b7280", "smoothed": "#7c3aed"}
 
 def write_comparison(comparison: Comparison, study: Study, data: Splits, folder: Path) -> dict[str, Any]:
     """Write everything below `folder`; gives the figures, the ids of the weights and the summary with them."""
-    ids = [{run.side: _save(run, comparison.figures, folder) for run in pair} for pair in comparison.runs]
+    ids = [{run.side: _save(run, study, comparison.figures, folder) for run in pair} for pair in comparison.runs]
     first = comparison.runs[0]
     networks: dict[str, nn.Module] = {run.side: run.network for run in first}
     found = find_failures(networks, data.test)
@@ -47,9 +47,9 @@ def write_comparison(comparison: Comparison, study: Study, data: Splits, folder:
     return figures
 
 
-def _save(run: Trained, figures: Mapping[str, Any], folder: Path) -> str:
+def _save(run: Trained, study: Study, figures: Mapping[str, Any], folder: Path) -> str:
     smoothing = figures["smoothing"] if run.side == "smoothed" else 0.0
-    recipe = {"study": figures["study"], "epochs": figures["epochs"], "label_smoothing": smoothing}
+    recipe = study.recipe_of(figures["epochs"], smoothing)
     card = Card(
         parent=None,
         round=0,

@@ -50,8 +50,8 @@ def together(readings: Sequence[Reading]) -> Reading:
 def measured(reading: Reading) -> dict[str, Any]:
     """The figures of a reading as plain JSON; shares with Wilson intervals, the mean loss with a normal one, all 95 %.
 
-    confusion[meant][seen] counts. precision is None for a digit that was never seen, recall and f1 for one that was
-    never meant. Counted by scikit-learn.
+    confusion[meant][seen] counts. precision is None for a digit that was never seen, recall for one that was never meant, f1
+    for one that was neither: scikit-learn, which counts, calls them 0 unless told otherwise.
     """
     metrics = need("sklearn.metrics", "scikit-learn")
     labels, seen, digits = reading.labels.numpy(), reading.seen.numpy(), list(range(10))
@@ -88,7 +88,29 @@ def mean_loss(reading: Reading) -> dict[str, float | None]:
     if mean is None or n < 2:
         return {"value": mean, "low": None, "high": None}
     reach = Z * float(reading.losses.std()) / sqrt(n)
-    return {"value": mean, "low": mean - reach, "high": mean + reach}
+    return {"value": mean, "low": max(mean - reach, 0.0), "high": mean + reach}  # no loss lies below 0
+
+
+@dataclass(frozen=True)
+class MeanShare:
+    """A mean of several shares of the same `n` images, with its 95 % interval; all None without an image."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+def mean_share(rights: Sequence[Tensor]) -> MeanShare:
+    """Of the same images read several times, (N,) of bool each: how many were right on average.
+
+    Normal 95 % interval over images, each with its own mean, so that an image read wrongly every time counts as one image.
+    """
+    each = torch.stack(list(rights)).double().mean(0) if rights else torch.zeros(0, dtype=torch.float64)  # (N,)
+    if len(each) < 2:
+        return MeanShare(float(each.mean()) if len(each) else None, None, None, len(each))
+    mean, reach = float(each.mean()), Z * float(each.std()) / sqrt(len(each))
+    return MeanShare(mean, max(mean - reach, 0.0), min(mean + reach, 1.0), len(each))
 
 
 def _number(value: float) -> float | None:

@@ -8,10 +8,11 @@
     figures/      accuracy.png, digits.png, confusion.png, examples.png
 
 report.json: `format`, `weights_id`, `round`, `summary` (sentences), `conditions` (versions, threads, machine, time), `data`
-(source, seed, n attacked), `seconds` and `processor_seconds` it took, `speed` (batch size, milliseconds per image), `against` (the other weights, or null) and `sets`, a list.
+(source, seed, n attacked), `seconds` and `processor_seconds` it took, `speed` (batch size, milliseconds per image), `against` (the other weights, or null), `shifts`
+(accuracy over all shifts but identity, the mean with its interval over test digits) and `sets`, a list.
 A set: `name`, `kind` (clean, fooling, attack, shift), `what` (in words, with its parameters), `n`, `accuracy`, `loss`, `confusion[meant][seen]`,
-`digits` (precision, recall, f1, support, accuracy of each), `by_construction` (it must be 0: these drawings fooled just these
-weights), `drop` (points below clean digits, as a share, with its interval; null for clean) and `against` (accuracy, and the difference, of
+`digits` (precision, recall, f1, support, accuracy of each), `fooled_these` (so many of the drawings fooled just these weights, which
+had to misread them), `drop` (points below clean digits, as a share, with its interval; null for clean) and `against` (accuracy, and the difference, of
 the other weights, and whether the comparison is `fair`: it is not on drawings that one of the two had to misread; null without any).
 """
 
@@ -27,7 +28,7 @@ from evaluation.attacks import ATTACKS, Attack, attack_images
 from evaluation.conditions import conditions
 from evaluation.corruptions import CORRUPTIONS, corrupt
 from evaluation.differences import paired, unpaired
-from evaluation.measures import Reading, measured, read
+from evaluation.measures import Reading, mean_share, measured, read
 from evaluation.metrics import share
 from evaluation.speed import speed
 from evaluation.summary import summarise
@@ -124,7 +125,7 @@ def make_report(
     """
     began, worked = time.monotonic(), time.process_time()
     reader, other = _Reader(weights), None if against is None else _Reader(against)
-    rows, examples = [], []
+    rows, examples, shifted = [], [], []
     done, all_work = 0.0, 1 + sum(map(_work_of, settings.attacks)) + len(CORRUPTIONS)
     compared = {one.id for one in (weights, against) if one is not None}
     for one in _sets(compared, test, source, frozen, settings):
@@ -136,13 +137,15 @@ def make_report(
                 "name": one.name,
                 "kind": one.kind,
                 "what": one.what,
-                "by_construction": set(one.fooled) == {weights.id},
+                "fooled_these": one.fooled.count(weights.id),
                 **measured(reading),
                 "drop": None if one.kind == "clean" else _drop(reader.clean, reading, one),
                 "against": None if other is None else _compared(other, one, reading, weights.id, settings.seed),
             }
         )
         examples.append(_examples(one.name, images, reading))
+        if one.kind == "shift" and one.name != "identity":
+            shifted.append(reading.right)
     progress("speed", 0.99)
     figures = {
         "format": FORMAT,
@@ -153,6 +156,7 @@ def make_report(
         "data": {"source": source, "seed": settings.seed, "attacked": min(settings.attacked, len(test))},
         "conditions": conditions(),
         "speed": speed(reader.network, test.images) if settings.timed else [],
+        "shifts": asdict(mean_share(shifted)),
         "sets": rows,
         "seconds": round(time.monotonic() - began, 1),
         "processor_seconds": round(time.process_time() - worked, 1),
@@ -187,17 +191,15 @@ def _fooling_sets(compared: Set[str], frozen: Sequence[FrozenSet]) -> Iterator[_
     for one in frozen:
         what = f"held-out drawings that fooled the weights serving in round {one.round}"
         yield _joined(f"fooling, round {one.round}", what, [one])
-    if len(frozen) < 2:
-        return
     others = [one.without(compared) for one in frozen]
     every, left = sum(len(one.digits) for one in frozen), sum(len(one.digits) for one in others)
     whose = "just these weights" if len(compared) == 1 else "one of the two weights compared"
     what = "held-out fooling drawings of all rounds"
-    yield _joined(
-        "fooling, all rounds", what + (f"; {every - left} of them fooled {whose}" if left < every else ""), frozen
-    )
+    if len(frozen) > 1:
+        told = f"{what}; {every - left} of them fooled {whose}" if left < every else what
+        yield _joined("fooling, all rounds", told, frozen)
     if 0 < left < every:
-        what = f"the same without those that fooled {whose}, which had to misread them"
+        what = f"{what} without those that fooled {whose}, which had to misread them"
         yield _joined("fooling, other weights'", what, others)
 
 

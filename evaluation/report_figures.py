@@ -43,11 +43,11 @@ def _accuracy(figures: Row, sets: Sequence[Row]) -> bytes:
     for place, row in enumerate(sets):
         of = row["accuracy"]
         reach = [[100 * (of["value"] - of["low"])], [100 * (of["high"] - of["value"])]]
-        colour = "#AAAAAA" if row["by_construction"] else COLOURS[row["kind"]]
+        colour = "#AAAAAA" if row["fooled_these"] else COLOURS[row["kind"]]
         axes.barh(place, 100 * of["value"], xerr=reach, color=colour, height=0.7, ecolor="#333333", capsize=2)
         if row["against"]:
             axes.plot(100 * row["against"]["accuracy"]["value"], place, "k|", markersize=11, markeredgewidth=2)
-    names = [f"{row['name']} ({row['n']:,})" + (" *" if row["by_construction"] else "") for row in sets]
+    names = [f"{row['name']} ({row['n']:,})" + (" *" if row["fooled_these"] else "") for row in sets]
     axes.set_yticks(range(len(sets)), names, fontsize=8)
     axes.invert_yaxis()
     axes.set(xlim=(0, 100), xlabel="% read rightly, with the 95 % interval; in brackets: images")

@@ -39,7 +39,7 @@ def markdown(figures: Row) -> str:
         "",
         *overview(figures, rows),
         "",
-        "\\* by construction: these drawings fooled just these weights. Accuracy with Wilson's 95 % interval, loss (mean cross-entropy, nats) "
+        "\\* holds drawings that fooled just these weights, which had to misread them. Accuracy with Wilson's 95 % interval, loss (mean cross-entropy, nats) "
         "with a normal one. Points below clean digits: paired by image (Bonett and Price) for attacks and shifts, Newcombe's interval for "
         "drawings, which are other images." + (" In bold: differences that are shown." if figures["against"] else ""),
         "",
@@ -79,7 +79,7 @@ def overview(figures: Row, rows: Sequence[Row]) -> list[str]:
         loss = row["loss"]
         between = f" ({loss['low']:.3f} to {loss['high']:.3f})" if loss["low"] is not None else ""
         cells = [
-            row["name"] + (" \\*" if row["by_construction"] else ""),
+            row["name"] + (" \\*" if row["fooled_these"] else ""),
             f"{row['n']:,}",
             percent(row["accuracy"]),
             f"{loss['value']:.3f}{between}",

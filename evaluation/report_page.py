@@ -35,7 +35,7 @@ def page(figures: Row, examples_png: bytes) -> str:
             "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in figures["summary"]) + "</ul>",
             "<h2>Every set</h2>",
             _overview(figures, rows),
-            '<p class="soft">The dark stroke is the 95 % interval. * by construction: these drawings fooled just these weights.</p>',
+            '<p class="soft">The dark stroke is the 95 % interval. * holds drawings that fooled just these weights, which had to misread them.</p>',
             "<h2>% of each digit read rightly</h2>",
             _digits(rows),
             "<h2>What it was shown</h2>",
@@ -62,7 +62,7 @@ def _overview(figures: Row, rows: Sequence[Row]) -> str:
         )
         compared = f"<td>{_gain(row['against'])}" if other else ""
         lines.append(
-            f"<tr><th>{escape(row['name'])}{' *' if row['by_construction'] else ''}<td>{row['n']:,}<td>{percent(of)}<td>{bar}"
+            f"<tr><th>{escape(row['name'])}{' *' if row['fooled_these'] else ''}<td>{row['n']:,}<td>{percent(of)}<td>{bar}"
             f"<td>{loss['value']:.3f}<td>{points(row['drop']) if row['drop'] else ''}{compared}"
         )
     return f'<div class="wide"><table>{"".join(lines)}</table></div>'

@@ -53,9 +53,10 @@ def run_robustness(
     )
     seconds, data = time.perf_counter() - began, f"{source}, test, the first {len(chosen)}"
     made_with = {"weights_id": weights.id, "round": weights.card.round, "data": data, **conditions()}
+    made_with |= {"seconds": seconds, "queries_per_second": int(attacked.queries.sum()) / seconds}
     save_artifacts(attacked, folder, made_with)
-    figures = {"weights_id": weights.id, "data": data, **robustness_statistics(attacked), "seconds": seconds}
-    figures |= {"queries_per_second": figures["queries_total"] / seconds, "folder": str(folder), "mlflow_run": None}
+    statistics = robustness_statistics(attacked)
+    figures = {**made_with, **statistics, "folder": str(folder), "mlflow_run": None}
     if tracking:
         figures["mlflow_run"] = log_to_mlflow(
             attacked, tracking.run_name, tracking.experiment_name, tracking.tracking_uri, made_with

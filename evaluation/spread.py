@@ -19,7 +19,11 @@ class Spread:
     @property
     def excludes_zero(self) -> bool:
         """Is a difference shown? Never by one seed."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+        if (
+            self.low is None or self.high is None or self.low == self.high
+        ):  # equal values tell nothing of how they spread
+            return False
+        return self.low > 0 or self.high < 0
 
 
 def spread(values: Sequence[float]) -> Spread:

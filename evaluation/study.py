@@ -1,7 +1,7 @@
 """What a study is: images, a network, its last convolution. MNIST and CIFAR-10 are run by the same commands."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -42,6 +42,8 @@ class Splits:
     source: str
 
 
+AT_ONCE = 100  # images whose gradients are kept: of a ResNet-18 5 MB each
+
 Report = Callable[[int, int], None]  # step, of
 ReportEpoch = Callable[[int, float, nn.Module], None]  # epoch from 1, mean training loss, network ready to predict
 
@@ -63,12 +65,21 @@ class Study:
     load: Callable[[], Splits]
     build: Callable[[], nn.Module]
     train: Train
+    recipe: Any  # a dataclass: all settings of `train` but seed, epochs and smoothing
 
     def heat(self, network: nn.Module, images: Tensor, classes: Tensor | int) -> Tensor:
         """images: (N, C, H, W) uint8; result: (N, H, W) in [0, 1]."""
         device = _device(network)
-        classes = torch.as_tensor(classes).to(device)
-        return heat_maps(network, images.to(device) / 255, classes, self.layer).cpu()
+        classes = torch.as_tensor(classes).expand(len(images))
+        maps = [
+            heat_maps(network, some.to(device) / 255, of.to(device), self.layer).cpu()
+            for some, of in zip(images.split(AT_ONCE), classes.split(AT_ONCE), strict=True)
+        ]
+        return torch.cat(maps)
+
+    def recipe_of(self, epochs: int, label_smoothing: float) -> dict[str, Any]:
+        """Enough to train the same network again."""
+        return {"study": self.name, **asdict(self.recipe), "epochs": epochs, "label_smoothing": label_smoothing}
 
 
 @torch.inference_mode()
@@ -97,7 +108,7 @@ def mnist(load: Callable[[], CleanDigits]) -> Study:
 
     return Study(
         "mnist", tuple("0123456789"), DIGITS, epochs=TrainingRecipe.epochs,
-        load=splits, build=Network, train=_train_digits,
+        load=splits, build=Network, train=_train_digits, recipe=TrainingRecipe(),
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def train_and_save(
         parent=None,
         round=0,
         seed=seed,
-        recipe={"study": study.name, "epochs": epochs, "label_smoothing": label_smoothing},
+        recipe=study.recipe_of(epochs, label_smoothing),
         data={"source": data.source, "train": len(data.train)},
         scores=scores,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -19,16 +19,19 @@ Row = Mapping[str, Any]
 def summarise(report: Row) -> list[str]:
     """Sentences, the most important first. report: as report.json holds it, but for these sentences."""
     sets: Sequence[Row] = [row for row in report["sets"] if row["n"]]
-    by_kind = {kind: [row for row in sets if row["kind"] == kind] for kind in ("clean", "fooling", "attack", "shift")}
+    changed = [row for row in sets if row["name"] != "identity"]  # which is the clean digits once more
+    by_kind = {
+        kind: [row for row in changed if row["kind"] == kind] for kind in ("clean", "fooling", "attack", "shift")
+    }
     sentences = [
         *_clean(report, by_kind["clean"]),
         *_fooling(by_kind["fooling"]),
         *_attacks(by_kind["attack"]),
-        *_shifts([row for row in by_kind["shift"] if row["name"] != "identity"]),
-        *_collapses(sets),
+        *_shifts(report, by_kind["shift"]),
+        *_collapses(changed),
         *_confusions(by_kind),
-        *_too_small(sets),
-        *_against(report, sets),
+        *_too_small(changed),
+        *_against(report, changed),
     ]
     return list(sentences)
 
@@ -69,20 +72,26 @@ def _fooling(rows: Sequence[Row]) -> Iterator[str]:
     if not rows:
         yield "There is no frozen fooling drawing to test on yet: no round was closed with a held-out one."
         return
-    mine = [row for row in rows if row["by_construction"]]
+    mine = [row for row in rows if row["fooled_these"] == row["n"]]
     for row in mine:
         yield (
             f"The {row['n']} drawings of {row['name']} fooled just these weights, so their {percent(row['accuracy'])} "
             "is by construction and says nothing."
         )
-    theirs = [row for row in rows if not row["by_construction"]]
-    # The widest set without drawings that must be misread: the last one, where there are several.
-    if theirs and (not mine or len(theirs) > 1 or theirs[-1]["name"] != "fooling, all rounds"):
-        row = theirs[-1]
-        yield (
-            f"On {row['n']} held-out drawings that fooled other weights ({row['name']}) it is right on "
-            f"{percent(row['accuracy'])}, {_drop(row)} clean digits."
-        )
+    theirs = _fair(rows)
+    if not theirs:
+        yield "No held-out drawing fooled other weights, so how it does on people's drawings is not known yet."
+        return
+    row = max(theirs, key=lambda row: int(row["n"]))
+    yield (
+        f"On {row['n']} held-out drawings that fooled other weights ({row['name']}) it is right on "
+        f"{percent(row['accuracy'])}, {_drop(row)} clean digits."
+    )
+
+
+def _fair(rows: Sequence[Row]) -> list[Row]:
+    """Those without a drawing that these weights had to misread."""
+    return [row for row in rows if not row["fooled_these"]]
 
 
 def _drop(row: Row) -> str:
@@ -101,15 +110,14 @@ def _attacks(rows: Sequence[Row]) -> Iterator[str]:
         yield f"Attacked along the gradient, compared with the same {rows[0]['n']:,} digits unattacked: {told}."
 
 
-def _shifts(rows: Sequence[Row]) -> Iterator[str]:
+def _shifts(report: Row, rows: Sequence[Row]) -> Iterator[str]:
     if not rows:
         return
     worst = sorted((r for r in rows if is_shown(r["drop"])), key=lambda r: -r["drop"]["value"])[:WORST]
     named = "; ".join(f"{row['name']}, {points(row['drop'])}" for row in worst if row["drop"]["value"] > 0)
-    mean = sum(row["accuracy"]["value"] for row in rows) / len(rows)
     spared = [row["name"] for row in rows if not is_shown(row["drop"])]
     yield (
-        f"Over {len(rows)} shifts it reads {100 * mean:.1f} % on average. "
+        f"Over {len(rows)} shifts it reads {percent(report['shifts'])} on average. "
         + (f"Most is lost to: {named}." if named else "No drop is shown for any.")
         + (f" No drop is shown for {', '.join(spared)}." if spared and named else "")
     )
@@ -118,8 +126,8 @@ def _shifts(rows: Sequence[Row]) -> Iterator[str]:
 def _collapses(sets: Sequence[Row]) -> Iterator[str]:
     """Digits of which less than half are read, and surely so; not where there are few, nor by construction."""
     told = []
-    for row in sets:
-        if row["by_construction"] or row["kind"] == "clean":
+    for row in _fair(sets):
+        if row["kind"] == "clean":
             continue
         fallen = [d for d in row["digits"] if d["support"] >= FEW and d["accuracy"]["high"] < COLLAPSE]
         spared = [str(d["digit"]) for d in row["digits"] if d not in fallen]
@@ -137,12 +145,10 @@ def _collapses(sets: Sequence[Row]) -> Iterator[str]:
 
 def _confusions(by_kind: Mapping[str, Sequence[Row]]) -> Iterator[str]:
     """What is taken for what, most often: on clean digits, fooling drawings, attacks and shifts."""
-    last_fooling = [row for row in by_kind["fooling"] if row["name"] == "fooling, all rounds"] or by_kind["fooling"][
-        -1:
-    ]
+    fooling = _fair(by_kind["fooling"])
     groups = {
         "clean digits": by_kind["clean"],
-        "fooling drawings": last_fooling,
+        "fooling drawings": [max(fooling, key=lambda row: int(row["n"]))] if fooling else [],
         "attacked digits": by_kind["attack"],
         "shifted digits": by_kind["shift"],
     }
@@ -170,16 +176,17 @@ def _confusions(by_kind: Mapping[str, Sequence[Row]]) -> Iterator[str]:
 
 
 def _too_small(sets: Sequence[Row]) -> Iterator[str]:
-    wide = [row for row in sets if row["accuracy"]["high"] - row["accuracy"]["low"] > WIDE]
+    fair = _fair(sets)
+    wide = [row for row in fair if row["accuracy"]["high"] - row["accuracy"]["low"] > WIDE]
     if wide:
         named = "; ".join(
             f"{row['name']}, {row['n']} images: {100 * row['accuracy']['low']:.0f} to {100 * row['accuracy']['high']:.0f} %"
             for row in wide
         )
         yield f"Too small to say more than this: {named}."
-    few = [row for row in sets if min(d["support"] for d in row["digits"]) < FEW]
+    few = [row for row in fair if min(d["support"] for d in row["digits"]) < FEW]
     if few:
-        fooling = [row for row in sets if row["kind"] == "fooling"]
+        fooling = [row for row in fair if row["kind"] == "fooling"]
         names = ["the fooling drawings"] if few == fooling else [row["name"] for row in few]
         yield f"Fewer than {FEW} of a digit, so that nothing is shown about it alone: {', '.join(names)}."
 
@@ -188,7 +195,7 @@ def _against(report: Row, sets: Sequence[Row]) -> Iterator[str]:
     """Gains and losses against other weights: only those whose interval leaves 0 out."""
     if not report["against"]:
         return
-    fair = [row for row in sets if row["against"] and row["against"]["fair"] and row["name"] != "identity"]
+    fair = [row for row in sets if row["against"] and row["against"]["fair"]]
     sign = {row["name"]: _side(row["against"]["difference"]) for row in fair}
     ordered = sorted(fair, key=lambda row: sign[row["name"]])
     parts = {
@@ -205,11 +212,11 @@ def _against(report: Row, sets: Sequence[Row]) -> Iterator[str]:
         yield f"Shown to be {side} than {other}: {named or 'nothing'}."
     if same := parts.get("same"):
         yield f"No difference is shown: {'; '.join(f'{name}, {much}' for name, much in same)}."
+    chance = f"about {len(fair) / 20:.0f}" if len(fair) >= 20 else "one or none"
+    unfair = any(row["against"] and not row["against"]["fair"] for row in sets)
     yield (
-        f"With {len(fair)} comparisons at 95 %, about {len(fair) / 20:.0f} would seem different by chance; "
-        "drawings that fooled one of the two weights only are no fair comparison of the two."
-        if any(row["kind"] == "fooling" for row in fair)
-        else f"With {len(fair)} comparisons at 95 %, about {len(fair) / 20:.0f} would seem different by chance."
+        f"With {len(fair)} comparisons at 95 %, {chance} would seem different by chance"
+        + ("; drawings that fooled one of the two weights only are no fair comparison and left out." if unfair else ".")
     )
 
 

@@ -41,9 +41,10 @@ def as_drawings(attempts: Sequence[Attempt]) -> list[Drawing]:
 
 def frozen_sets(ledger: Ledger) -> list[FrozenSet]:
     """The frozen test set of every round that has a drawing left in it, by round."""
+    attempts = ledger.frozen_drawings()  # first: a round that closes meanwhile may be missed, its drawings may not
     rounds = {attempt_id: closed.number for closed in ledger.closed_rounds() for attempt_id in closed.test_set}
     drawn: dict[int, list[Attempt]] = {}
-    for attempt in ledger.frozen_drawings():
+    for attempt in attempts:
         drawn.setdefault(rounds[attempt.attempt_id], []).append(attempt)
     return [
         FrozenSet(number, as_digits(attempts), tuple(a.weights_id for a in attempts))

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -69,11 +70,42 @@ def random_weights(folder: Path, seed: int) -> Weights:
     return save_weights(Network(), Card(None, 0, seed, {}, {}), folder)
 
 
+class Spares:
+    """Apps with fresh data folders; the next one starts while the last one is in use: that takes some seconds each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._environment = folder, dict(os.environ)  # of now: tests change theirs
+        self._made = 0
+        self._next = self._start()
+
+    def take(self) -> RunningApp:
+        taken, self._next = self._next, self._start()
+        return taken.wait()
+
+    def _start(self) -> RunningApp:
+        self._made += 1
+        with mock.patch.dict(os.environ, self._environment, clear=True):
+            app = RunningApp(self._folder / str(self._made) / "data")
+        app.start()
+        return app
+
+    def end(self) -> None:
+        self._next.kill()
+
+
+@pytest.fixture(scope="session")
+def spares(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spares]:
+    spares = Spares(tmp_path_factory.mktemp("apps"))
+    yield spares
+    spares.end()
+
+
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[RunningApp]:
+def app(spares: Spares) -> Iterator[RunningApp]:
     """The app as a process of its own, with a fresh data folder."""
-    with RunningApp(tmp_path / "data") as running:
-        yield running
+    app = spares.take()
+    yield app
+    app.kill()
 
 
 @pytest.fixture(scope="session")

@@ -16,14 +16,14 @@ def made_report(weights_id: str) -> dict[str, Any]:
         "conditions": {"created_at": "2026-11-21T10:00:00+00:00"},
         "sets": [
             _set("clean", "clean", 9943, 10000),
-            _set("fooling, round 1", "fooling", 0, 11, by_construction=True),
+            _set("fooling, round 1", "fooling", 0, 11, fooled_these=11),
             _set("PGD 0.3", "attack", 0, 1000),
             _set("fog", "shift", 7002, 10000),
         ],
     }
 
 
-def _set(name: str, kind: str, hits: int, n: int, by_construction: bool = False) -> dict[str, Any]:
+def _set(name: str, kind: str, hits: int, n: int, fooled_these: int = 0) -> dict[str, Any]:
     what = f"{name}, as it is described"
     return {
         "name": name,
@@ -31,7 +31,7 @@ def _set(name: str, kind: str, hits: int, n: int, by_construction: bool = False)
         "what": what,
         "n": n,
         "accuracy": vars(share(hits, n)),
-        "by_construction": by_construction,
+        "fooled_these": fooled_these,
     }
 
 

@@ -56,13 +56,16 @@ class Reports:
         """The report's own page. Raises Refused for one that is not there or too large."""
         path = next((path for path in self._paths() if path.name == weights_id), None)
         html = path and path / "report.html"
-        if path is None or html is None or html.is_symlink() or not html.is_file():
+        if path is None or html is None or not _is_plain_file(html):
             raise Refused(f"there is no full report of weights {str(weights_id)[:20]!r}; {again(None)}")
-        if html.stat().st_size > MOST_HTML:
-            raise Refused(
-                f"the full report of weights {path.name} is too large to show here; open {path.name}/report.html"
-            )
-        return html.read_text(encoding="utf-8")
+        try:
+            if html.stat().st_size > MOST_HTML:
+                raise Refused(
+                    f"the full report of weights {path.name} is too large to show here; open {path.name}/report.html"
+                )
+            return html.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Refused(f"the full report of weights {path.name} cannot be read; {again(None)}") from error
 
     def _paths(self) -> list[Path]:
         try:
@@ -71,25 +74,38 @@ class Reports:
             ]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise Refused("the folder of the reports cannot be read") from error
 
     def _look(self, path: Path) -> Report | None:
         try:
+            if not _is_plain_file(path / "report.json"):
+                return None  # not written yet: it comes last
             now = (path / "report.json").stat()
         except OSError:
-            return None  # not written yet: it comes last
+            return None
         known, stamp = self._known.get(path.name), (now.st_mtime_ns, now.st_size)
         if known and known.stamp == stamp:
             return known
         try:
             if now.st_size > MOST_JSON:
                 raise ValueError(f"report.json has {now.st_size:,} bytes")
-            figures = json.loads((path / "report.json").read_text(encoding="utf-8"))
+            figures = json.loads((path / "report.json").read_text(encoding="utf-8"), parse_constant=_refuse_constant)
             title, html = describe(figures, path.name)
             return Report(path.name, stamp, now.st_mtime, title, html)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        except (OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError) as error:
             why = str(error) if type(error) is ValueError else "report.json is damaged"
             html = f'<p class="problem">This report cannot be read: {escape(why[:200])}. {again(path.name)}</p>'
             return Report(path.name, stamp, now.st_mtime, f"Weights {path.name[:8]}", html, damaged=True)
+
+
+def _is_plain_file(path: Path) -> bool:
+    """No link to elsewhere, and nothing that reading could wait for."""
+    return not path.is_symlink() and path.is_file()
+
+
+def _refuse_constant(constant: str) -> float:
+    raise TypeError(f"{constant} is no figure")
 
 
 def again(weights_id: str | None) -> str:
@@ -118,8 +134,8 @@ def _table(rows: list[Mapping[str, Any]]) -> str:
         lines += [_row(row) for row in of_kind]
         lines.append("</tbody>")
     note = (
-        '<p class="fine">* by construction: these drawings fooled just these weights, so that figure says nothing.</p>'
-        if any(row["by_construction"] for row in rows)
+        '<p class="fine">* holds drawings that fooled just these weights, which had to misread them: no measure of what they can do.</p>'
+        if any(row["fooled_these"] for row in rows)
         else ""
     )
     return (
@@ -131,9 +147,11 @@ def _table(rows: list[Mapping[str, Any]]) -> str:
 
 def _row(row: Mapping[str, Any]) -> str:
     accuracy = {key: float(row["accuracy"][key]) for key in ("value", "low", "high")}
-    value, low, high = (100 * min(max(accuracy[key], 0.0), 1.0) for key in ("value", "low", "high"))
+    if not 0 <= accuracy["low"] <= accuracy["value"] <= accuracy["high"] <= 1:
+        raise TypeError(f"{accuracy} is no share with its interval")
+    value, low, high = (100 * accuracy[key] for key in ("value", "low", "high"))
     n = int(row["n"])
-    star = " *" if row["by_construction"] else ""
+    star = " *" if row["fooled_these"] else ""
     figure, _, between = percent({**accuracy, "n": n}).partition(" (")
     return (
         f'<tr><th scope="row" title="{escape(_text(row["what"]))}">{escape(_text(row["name"]))}{star}</th><td>{n:,}</td>'
@@ -146,6 +164,7 @@ def _row(row: Mapping[str, Any]) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    value.encode()  # half a surrogate pair is no text that a page could be sent
     return value
 
 

@@ -247,9 +247,8 @@ class Convolution(torch.nn.Module):
         self.conv, self.flatten, self.asked = torch.nn.Conv2d(1, 4, 3), flatten, 0
 
     def forward(self, images):
-        logits = self.flatten(self.conv(images))[:, :3]
         self.asked += len(images)
-        return logits
+        return self.flatten(self.conv(images))[:, :3]
 
 
 @pytest.mark.parametrize("flatten", [lambda x: x.flatten(1), lambda x: x.view(len(x), -1)], ids=["any layout", "plain"])
@@ -262,11 +261,46 @@ def test_a_module_is_asked_as_often_as_is_charged(flatten):
     assert module.asked == attacked.queries.sum()
 
 
-def test_progress_ends_with_all_images_that_could_be_fooled():
+def test_a_hook_sees_as_many_images_as_are_charged():
+    module, seen = Convolution(lambda x: x.view(len(x), -1)).eval(), []
+    module.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    images = dark(6, size=6)
+    attacked = attack_images(module, images, module(images).argmax(1), EvoBA(steps=2))
+    assert sum(seen[1:]) == attacked.queries.sum()
+
+
+def test_errors_of_the_model_itself_are_not_hidden():
+    def broken(_):
+        raise RuntimeError("the model is broken")
+
+    with pytest.raises(RuntimeError, match="the model is broken"):
+        attack_images(Convolution(broken).eval(), dark(2, size=6), [0, 0], EvoBA(steps=1))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.frombuffer(bytes(6 * 16), np.uint8).reshape(6, 4, 4),
+        np.zeros((6, 4, 4), np.float32)[::-1],
+        [torch.zeros(4, 4)] * 6,
+        [np.zeros((4, 4), np.uint8)] * 6,
+        np.zeros((6, 4, 4), np.uint16),
+    ],
+    ids=["read-only", "backwards", "list of tensors", "list of arrays", "uint16"],
+)
+def test_images_come_in_many_shapes(images):
+    attacked = attack_images(Counting(), images, [0] * 6, EvoBA(steps=2), seed=1)
+    assert len(attacked) == 6
+    assert attacked.queries.min() >= 1
+
+
+@pytest.mark.parametrize("budget", [None, 1])
+def test_progress_ends_with_all_images_attacked(budget):
     told = []
-    attack_images(Counting(), dark(6), [0] * 6, EvoBA(), report=lambda done, of: told.append((done, of)))
+    report = lambda done, of: told.append((done, of))  # noqa: E731
+    attacked = attack_images(Counting(), dark(6), [0] * 6, EvoBA(), budget=budget, report=report)
     assert told == sorted(told)
-    assert told[-1][0] <= told[-1][1]
+    assert told[-1] == (attacked.correct.sum(), attacked.correct.sum())
 
 
 @pytest.mark.parametrize(
@@ -279,6 +313,8 @@ def test_progress_ends_with_all_images_that_could_be_fooled():
         ((torch.zeros(1, 4, 4), [0.0]), "one whole number"),
         ((torch.zeros(1, 4, 4), [2]), "labels go from 2 to 2; the model knows 0 to 1"),
         ((torch.zeros(4, 4), [0] * 4), r"images are \(4, 4\)"),
+        ((torch.zeros(28, 28), [0]), r"images are \(28, 28\)"),
+        ((torch.zeros(1, 4, 4), 0), r"labels are torch.int64 \(\)"),
         ((torch.zeros(1, 28, 28, 1), [0]), "channels last; give images.permute"),
         ((torch.zeros(1, 4, 4, dtype=torch.bool), [0]), "images are torch.bool"),
     ],

@@ -1,5 +1,7 @@
 """Shifts in the manner of MNIST-C: shapes, ranges, seeds, and what single changes must do."""
 
+import math
+
 import pytest
 import torch
 
@@ -108,6 +110,82 @@ def test_dotted_line_draws_two_columns_of_four(images):
     paper = torch.zeros_like(images)
     inked = (corrupt("dotted line", paper, seed=1) > 0).any(1)  # (N, 28) columns
     assert inked.tolist() == [[column % 4 >= 2 for column in range(28)]] * 10
+
+
+def middles(images):
+    """(N, 28): where in each row the ink lies, on average."""
+    ink = images.double()
+    return (ink * torch.arange(28.0)).sum(2) / ink.sum(2)
+
+
+def test_shear_slants_by_its_angle_to_either_side(images):
+    rows = torch.arange(8.0, 20)
+    away = rows - rows.mean()
+    lines = middles(corrupt("shear", images, seed=1))[:, 8:20]
+    slopes = [float(((line - line.mean()) * away).sum() / (away**2).sum()) for line in lines]
+    assert [abs(slope) for slope in slopes] == pytest.approx([math.tan(0.4)] * 10, abs=0.02)
+    assert min(slopes) < 0 < max(slopes)
+
+
+def test_rotation_turns_a_bar_by_its_angle_either_way(images):
+    turned, angles = corrupt("rotate", images, seed=1).double(), []
+    place = torch.arange(28.0, dtype=torch.float64)
+    for image in turned:
+        ink = image.sum()
+        row, column = (image.sum(1) * place).sum() / ink, (image.sum(0) * place).sum() / ink
+        down, right = place[:, None] - row, place[None, :] - column
+        both, upright = (image * down * right).sum() / ink, (image * (down**2 - right**2)).sum() / ink
+        angles.append(0.5 * math.atan2(2 * float(both), float(upright)))
+    assert [abs(angle) for angle in angles] == pytest.approx([0.4] * 10, abs=0.03)
+    assert min(angles) < 0 < max(angles)
+
+
+@pytest.mark.parametrize("name", ["glass blur", "motion blur"])
+def test_blurs_keep_the_ink_and_spread_it(name, images):
+    blurred = corrupt(name, images, seed=1).double()
+    assert blurred.sum((1, 2)) / images.double().sum((1, 2)) == pytest.approx(torch.ones(10), abs=0.05)
+    assert ((blurred > 20).sum((1, 2)) > 1.2 * (images > 20).sum((1, 2))).all()
+
+
+def test_motion_blur_spreads_to_one_side_only(images):
+    """Half a Gaussian of sigma 3: the ink moves by its mean, 3 * sqrt(2 / pi) = 2.4 px, along the line; -45 to 45 degrees."""
+    many = images[:1].expand(300, 28, 28)
+    moved = corrupt("motion blur", many, seed=1).double()
+    place = torch.arange(28.0)
+    columns = (moved.sum(1) * place).sum(1) / moved.sum((1, 2)) - 12.5
+    rows = (moved.sum(2) * place).sum(1) / moved.sum((1, 2)) - 13.5
+    far = torch.hypot(columns, rows)
+    assert float(far.mean()) == pytest.approx(2.2, abs=0.25)  # the taps are whole pixels, and begin on the pixel itself
+    assert (columns < 0).all()
+    assert float((rows / columns).abs().max()) < 1.2
+
+
+def test_fog_lifts_paper_and_keeps_the_brightest_ink(images):
+    foggy = corrupt("fog", images, seed=1)
+    assert (foggy[:, 6:22, 12:14].amax((1, 2)) >= foggy.flatten(1).amax(1) - 60).all()
+    paper = foggy[:, :, :6].double()
+    assert 60 < float(paper.mean()) < 160
+    assert float(paper.std((1, 2)).mean()) > 3  # clouds, not an even grey
+
+
+def test_spatter_paints_drops_of_one_grey():
+    paper = torch.zeros(200, 28, 28, dtype=torch.uint8)
+    drops = corrupt("spatter", paper, seed=1)
+    assert 0.01 < float((drops > 0).double().mean()) < 0.4
+    assert int(drops.max()) <= 63
+
+
+def test_zigzag_goes_up_and_down_by_two_pixels():
+    paper = torch.zeros(100, 28, 28, dtype=torch.uint8)
+    drawn = corrupt("zigzag", paper, seed=1)
+    assert not drawn[:, :, :2].any()
+    assert not drawn[:, :, 25:].any()
+    inside = ~(drawn[:, :4] > 0).flatten(1).any(1) & ~(drawn[:, 24:] > 0).flatten(1).any(1)  # nothing of it cut off
+    line = drawn[inside].double()[:, :, 2:25]
+    heights = (line * torch.arange(28.0)[:, None]).sum(1) / line.sum(1)  # (N, 23) at columns 2 to 24
+    corners = heights[:, 2::4]  # crests and troughs, 4 px across and 4 px up or down from one to the next
+    assert len(line) > 20
+    assert float((corners[:, 1:] - corners[:, :-1]).abs().mean()) == pytest.approx(4, abs=0.6)
 
 
 def test_the_edges_of_a_square_are_its_outline():

@@ -102,11 +102,34 @@ def test_nothing_wrong_is_said_in_a_sentence(tmp_path, study):
 def test_how_many_there_are_is_said_in_a_sentence():
     network, data = {"a": Says([[0.95, 0.05], [0.4, 0.6], [0.1, 0.9]])}, numbered([1, 0, 1])
     assert find_failures(network, data).sentence() == (
-        "1 of 3 image is read wrongly with a confidence of 0.9 or more (a reads 2 wrongly)."
+        "1 of 3 images is read wrongly with a confidence of 0.9 or more (95 % interval 6.15 to 79.23 %; a reads 2 wrongly)."
     )
     assert find_failures(network, data, None, 2).sentence() == (
         "The 2 surest wrong readings among 3 images (a reads 2 wrongly)."
     )
+
+
+def test_drawings_that_fooled_just_these_weights_are_told_apart():
+    data = numbered([1, 0, 1])
+    data.notes[0]["fooled_weights"], data.notes[1]["fooled_weights"] = "a", "b"
+    found = find_failures({"a": Says([[0.95, 0.05], [0.1, 0.9], [0.1, 0.9]])}, data)
+    assert (found.wrong, found.had_to) == ({"a": 2}, {"a": 1})
+    assert "a reads 2 wrongly, 1 that fooled just it" in found.sentence()
+
+
+def test_what_an_interrupted_call_left_is_written_anew(study, tmp_path):
+    torch.manual_seed(3)
+    network, data = {"a": Network().eval()}, numbered([1, 2, 3], side=28)
+    found = find_failures(network, data, None, 1)
+    index = write_failures(found, study, network, data, tmp_path)
+    (case,) = tmp_path.glob("001-*")
+    (case / "case.json").unlink()
+    (tmp_path / "002-mine-0-as-1").mkdir()
+    (tmp_path / "002-mine-0-as-1" / "notes.txt").touch()
+    write_failures(found, study, network, data, tmp_path)
+    assert (case / "case.json").exists()
+    assert index.exists()
+    assert (tmp_path / "002-mine-0-as-1" / "notes.txt").exists()
 
 
 def test_of_no_images_there_is_nothing(study, tmp_path):

@@ -33,7 +33,7 @@ def data(study):
 
 @pytest.fixture(scope="module")
 def comparison(study, data):
-    return compare(study, data, [4, 7], epochs=3, report=nothing)
+    return list(compare(study, data, [4, 7], epochs=3, report=nothing))[-1]
 
 
 def test_both_sides_differ_in_smoothing_alone(comparison):
@@ -47,7 +47,7 @@ def test_both_sides_differ_in_smoothing_alone(comparison):
 
 def test_the_test_set_is_only_reported(study, data, comparison):
     other = replace(data, test=replace(data.test, labels=data.test.labels.roll(1)))
-    blind = compare(study, other, [4, 7], epochs=3, report=nothing)
+    *_, blind = compare(study, other, [4, 7], epochs=3, report=nothing)
     for pair, blind_pair in zip(comparison.runs, blind.runs, strict=True):
         for run, blind_run in zip(pair, blind_pair, strict=True):
             assert run.epochs == blind_run.epochs
@@ -120,7 +120,8 @@ def test_everything_is_written(tmp_path, study, data, comparison):
     ]
     assert json.loads((tmp_path / "comparison.json").read_text())["weights"] == figures["weights"]
     kept = read_weights(tmp_path / "weights" / f"{figures['weights'][0]['smoothed']}.safetensors")
-    assert kept.card.recipe == {"study": "mnist", "epochs": 3, "label_smoothing": 0.1}
+    assert kept.card.recipe == study.recipe_of(3, 0.1)
+    assert kept.card.recipe["batch"] == TrainingRecipe().batch
     assert all(sentence in (tmp_path / "summary.md").read_text() for sentence in figures["summary"])
 
 
@@ -154,7 +155,7 @@ def test_nothing_is_claimed_that_the_interval_does_not_carry(low, high, mean, ac
 )
 def test_a_comparison_of_nothing_is_refused(study, data, seeds, smoothing, message):
     with pytest.raises(ValueError, match=message):
-        compare(study, data, seeds, 1, nothing, smoothing)
+        next(compare(study, data, seeds, 1, nothing, smoothing))
 
 
 def test_the_command_compares_both(tmp_path, monkeypatch):

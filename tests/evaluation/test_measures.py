@@ -6,7 +6,7 @@ import torch
 from sklearn import metrics
 
 from evaluation.differences import paired, unpaired
-from evaluation.measures import Reading, measured, read, together
+from evaluation.measures import Reading, mean_loss, mean_share, measured, read, together
 from evaluation.metrics import share
 
 
@@ -125,3 +125,18 @@ def test_an_empty_side_is_no_difference_and_unlike_ones_are_refused():
     assert not unpaired(share(0, 0), share(1, 2)).is_shown
     with pytest.raises(ValueError, match="read the same images twice"):
         paired(torch.ones(2).bool(), torch.ones(3).bool())
+
+
+def test_a_mean_over_sets_of_the_same_images_counts_an_image_once():
+    always, never = torch.tensor([True] * 30 + [False] * 10), torch.tensor([True] * 20 + [False] * 20)
+    once, thrice = mean_share([always, never]), mean_share([always, never] * 3)
+    assert once == thrice
+    each = torch.tensor([1.0] * 20 + [0.5] * 10 + [0.0] * 10)
+    reach = 1.959964 * float(each.std()) / 40**0.5
+    assert (once.value, once.low, once.n) == (pytest.approx(0.625), pytest.approx(0.625 - reach), 40)
+    assert mean_share([]).value is None
+
+
+def test_no_loss_lies_below_zero():
+    losses = torch.tensor([0.0, 0.0, 6.0], dtype=torch.float64)
+    assert mean_loss(Reading(torch.zeros(3, dtype=torch.int64), torch.zeros(3, dtype=torch.int64), losses))["low"] == 0

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -72,8 +73,9 @@ def test_clean_figures_are_those_of_the_network(made):
     assert {name: by_name(made)["clean"][name] for name in expected} == expected
 
 
-def test_only_drawings_that_fooled_these_weights_are_by_construction(made):
-    assert [name for name, row in by_name(made).items() if row["by_construction"]] == ["fooling, round 1"]
+def test_drawings_that_fooled_these_weights_are_counted(made):
+    fooled = {name: row["fooled_these"] for name, row in by_name(made).items() if row["fooled_these"]}
+    assert fooled == {"fooling, round 1": 6, "fooling, all rounds": 6}
 
 
 def test_weights_are_not_compared_on_drawings_that_one_of_them_had_to_misread(made):
@@ -149,6 +151,8 @@ def test_the_same_seed_gives_the_same_figures(made):
     rows = {row["name"]: row for row in again.figures["sets"]}
     assert rows["PGD 0.1"]["accuracy"] == by_name(made)["PGD 0.1"]["accuracy"]
     assert rows["fog"]["confusion"] == by_name(made)["fog"]["confusion"]
+    other = make_report(made.weights, made.digits, "made digits", [], replace(FEW, seed=2))
+    assert {row["name"]: row["loss"] for row in other.figures["sets"]}["fog"] != rows["fog"]["loss"]
 
 
 def test_speed_is_told_for_one_and_a_thousand_images(made):

@@ -3,6 +3,7 @@ import torch
 
 from model.network import as_pixels
 from model.training import TrainingRecipe, predict_digits, train
+from model.weights import SHIPPED_FOLDER, build_network, load_weights, shipped_weights_id
 
 
 def test_a_network_learns_small_digits_and_tells_how_far_it_is(small_digits):
@@ -56,8 +57,13 @@ def test_no_epoch_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_round0_training_reaches_its_accuracy(mnist):
-    network = train(mnist.train, TrainingRecipe(), seed=5, report=lambda *_: None)
+def test_four_of_round0s_thirty_epochs_reach_99_percent(mnist):
+    network = train(mnist.train, TrainingRecipe(epochs=4), seed=5, report=lambda *_: None)
     right = predict_digits(network, mnist.test.images) == mnist.test.labels
-    assert right.float().mean() >= 0.993  # one seed; mean and spread of three stand in the README
+    assert right.float().mean() >= 0.99  # three seeds had 99.2 %; what thirty epochs reach stands in the README
+
+
+def test_the_shipped_weights_read_what_the_readme_says(mnist):
+    network = build_network(load_weights(SHIPPED_FOLDER, shipped_weights_id()))
+    right = predict_digits(network, mnist.test.images) == mnist.test.labels
+    assert int(right.sum()) == 9945

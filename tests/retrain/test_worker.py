@@ -12,7 +12,7 @@ from retrain.worker import ALREADY_RUNNING, REPOSITORY, STOPPED, Worker, WorkerF
 from tests.made import add_fooling
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=150):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if result := condition():
@@ -63,8 +63,12 @@ def test_run_does_nothing_below_the_threshold(environment):
     assert environment.closed_rounds() == []
 
 
-def test_run_closes_a_round_and_says_what_it_did(environment):
+def test_run_closes_a_round_and_says_what_it_did_though_one_was_killed_before(environment, worker):
     add_fooling(environment, 3)
+    worker.start(now=False)
+    until(lambda: worker.files.read().stage == "fine-tuning")
+    worker._process.kill()
+    until(lambda: not worker.is_running())
     code, out, errors = retrain("run", "--json")
     assert code == 0, errors
     told = json.loads(out)
@@ -89,10 +93,19 @@ def test_a_failure_is_forgotten_when_somebody_elses_retraining_succeeds(environm
     assert worker.state() == WorkerState()
 
 
-@pytest.mark.parametrize("stage", ["starting", "fine-tuning", "scoring"])
-def test_a_killed_worker_loses_nothing_and_the_next_one_works(environment, home, stage):
-    add_fooling(environment, 3)
+@pytest.fixture
+def worker(environment, home):
+    """Ended with the test, whatever became of it: a retraining left behind slows all that come after."""
     worker = Worker(home, os.environ)
+    yield worker
+    if worker._process is not None:
+        worker._process.kill()
+        worker._process.wait()
+
+
+@pytest.mark.parametrize("stage", ["starting", "fine-tuning", "scoring"])
+def test_a_killed_worker_loses_nothing(environment, worker, stage):
+    add_fooling(environment, 3)
     assert worker.start(now=False)
     assert worker.is_running()
     assert not worker.start(now=False)
@@ -104,16 +117,10 @@ def test_a_killed_worker_loses_nothing_and_the_next_one_works(environment, home,
     assert worker.state().message
     assert not worker.is_running()
     assert (environment.closed_rounds(), environment.open_round().ready) == ([], 3)
-    if stage == "fine-tuning":
-        assert worker.start(now=False)
-        until(lambda: not worker.is_running())
-        assert worker.state() == WorkerState()
-        assert environment.last_closed_round().decision == "promoted"
 
 
-def test_a_worker_ended_by_a_signal_says_so(environment, home):
+def test_a_worker_ended_by_a_signal_says_so(environment, worker):
     add_fooling(environment, 3)
-    worker = Worker(home, os.environ)
     worker.start(now=False)
     until(lambda: worker.files.read().stage == "fine-tuning")
     os.kill(worker._process.pid, signal.SIGTERM)

@@ -48,7 +48,7 @@ def test_a_report_is_told_in_words_and_figures(folder):
     assert "<td>10,000</td>" in html
     assert "It reads what it should." in html
     assert "fooling, round 1 *</th>" in html
-    assert "by construction" in html
+    assert "had to misread them" in html
 
 
 def test_a_set_without_images_is_left_out(folder):
@@ -99,6 +99,16 @@ DAMAGES = [
     json.dumps(made_report(A) | {"sets": [1]}),
     json.dumps(made_report(A) | {"summary": [{}]}),
     json.dumps(made_report(A) | {"sets": [made_report(A)["sets"][0] | {"kind": "other"}]}),
+    json.dumps(made_report(A) | {"round": float("inf")}),
+    json.dumps(made_report(A) | {"round": float("nan")}),
+    json.dumps(made_report(A) | {"summary": ["\ud800"]}),
+    json.dumps(
+        made_report(A)
+        | {"sets": [made_report(A)["sets"][0] | {"n": 10**400, "accuracy": {"value": 10**400, "low": 0, "high": 1}}]}
+    ),
+    json.dumps(
+        made_report(A) | {"sets": [made_report(A)["sets"][0] | {"accuracy": {"value": 99.0, "low": 0, "high": 1}}]}
+    ),
 ]
 
 
@@ -143,6 +153,26 @@ def test_a_page_that_is_a_link_to_elsewhere_is_not_given_out(folder):
     (path / "report.html").symlink_to(folder.parent / "key")
     with pytest.raises(Refused, match="there is no full report"):
         Reports(folder).page(A)
+
+
+def test_a_page_that_is_no_text_is_named_without_its_path(folder):
+    path = write_report(folder, made_report(A))
+    (path / "report.html").write_bytes(b"\xff")
+    with pytest.raises(Refused, match=f"the full report of weights {A} cannot be read; `python"):
+        Reports(folder).page(A)
+
+
+def test_a_file_that_never_ends_is_not_waited_for(folder):
+    write_report(folder, made_report(B))
+    (folder / A).mkdir()
+    os.mkfifo(folder / A / "report.json")
+    assert [report.weights_id for report in Reports(folder).newest()] == [B]
+
+
+def test_a_folder_that_is_none_gives_a_sentence_without_its_path(tmp_path):
+    (tmp_path / "reports").write_text("")
+    with pytest.raises(Refused, match=r"^the folder of the reports cannot be read$"):
+        Reports(tmp_path / "reports").newest()
 
 
 def test_a_full_report_that_is_too_large_is_refused(folder, monkeypatch):
