@@ -37,6 +37,8 @@ ATTACKS: dict[str, tuple[Attack, dict[str, Any]]] = {
     # By default it fools next to no digit, and a ratio needs some that are fooled.
     "simba": (SimBA(epsilon=0.5, steps=200), {"epsilon": 0.5, "steps": 200}),
 }
+PARITY = (0.9, 1.1)  # where the interval of every ratio of means has to lie
+TIMES = 50  # robustcheck's queries per second, at least
 LISTS = {"queries": "queries_succ", "L0": "l0_dists_succ", "L2": "l2_dists_succ"}
 
 
@@ -155,13 +157,16 @@ def main(
     write: Annotated[bool, typer.Option(help="Write docs/robustness.md and .json.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
-    """Ratios of means with intervals, and queries per second; EvoBA over 400 images takes about ten minutes."""
+    """Ratios of means with intervals, and queries per second; EvoBA over 400 images takes about ten minutes.
+
+    Ends with 1 if a ratio's interval is not within 0.9 to 1.1, or ours makes less than 50 times the queries per second.
+    """
     if unknown := set(attack or []) - set(ATTACKS):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: choose {', '.join(ATTACKS)}", param_hint="--attack")
     with tempfile.TemporaryDirectory() as nowhere:
         cache = os.environ.get("HOODWINK_HOME")
         python = peer or peer_python(Path(cache or nowhere).resolve() / "robustcheck")
-        figures = {
+        figures: dict[str, Any] = {
             "machine": machine(),
             "weights_id": shipped_weights_id(),
             "attacks": [compare(name, images, seeds, python) for name in attack or ["evoba"]],
@@ -172,6 +177,20 @@ def main(
         (ROOT / "docs/robustness.json").write_text(json.dumps(kept, indent=1) + "\n")
         (ROOT / "docs/robustness.md").write_text(page(kept))
     print(json.dumps(figures) if as_json else text)
+    if any(map(missed, figures["attacks"])):
+        raise typer.Exit(1)
+
+
+def missed(each: dict[str, Any]) -> list[str]:
+    """What does not lie where it has to, in words."""
+    low, high = PARITY
+    found = [
+        f"the interval of {name} reaches out of {low} to {high}"
+        for name, ratio in each["ratios"].items()
+        if not low <= ratio["low"] <= ratio["high"] <= high
+    ]
+    times = each["queries_per_second"]["times"]
+    return found + ([f"{times:.0f} times the queries per second, not {TIMES}"] if times < TIMES else [])
 
 
 def with_earlier(figures: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -223,6 +242,12 @@ def page(figures: dict[str, Any]) -> str:
             f"{speed['ours']:,.0f} ({speed['ours_slowest']:,.0f} to {speed['ours_fastest']:,.0f}) | "
             f"{speed['robustcheck']:,.0f} (threads: {speed['robustcheck_threads']}) | **{speed['times']:.0f}** |"
         )
+    for each in figures["attacks"]:
+        said = (
+            "; ".join(missed(each))
+            or f"every interval lies within {PARITY[0]} to {PARITY[1]}, and {TIMES} times is passed"
+        )
+        text += ["", f"{each['settings']['name']}: {said}."]
     return "\n".join(text) + "\n"
 
 

@@ -79,7 +79,8 @@ class RunningApp:
 
     def wait(self) -> "RunningApp":
         """Wait until what was started answers. Raises RuntimeError, with what it said, if it does not."""
-        assert self.process is not None, "start it first"
+        if self.process is None:
+            raise RuntimeError("the app was not started")
         try:
             wait_until_it_answers(self.url, self.process, self._start_seconds)
         except RuntimeError as error:

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from evaluation.adversarial_training import SIDES
-from evaluation.attacks import ATTACKS
+from evaluation.gradient_attacks import ATTACKS
 from evaluation.spread import Spread, spread
 from model.weights import write_whole
 

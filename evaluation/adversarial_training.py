@@ -14,10 +14,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from evaluation.attacks import ATTACKS, Attack, attack_images
 from evaluation.conditions import conditions
 from evaluation.corruptions import CORRUPTIONS, corrupt
 from evaluation.differences import paired
+from evaluation.gradient_attacks import ATTACKS, GradientAttack, attack_along_gradient
 from evaluation.measures import read
 from evaluation.metrics import accuracy
 from model.clean_digits import CleanDigits, Digits
@@ -33,11 +33,11 @@ Report = Callable[[str, float], None]  # a stage in words and how much is done, 
 class AdversarialSettings:
     """What is compared. attacked: digits added; attack: how they are made; tested: the first n test digits are attacked."""
 
-    attack: Attack
+    attack: GradientAttack
     recipe: TrainingRecipe
     attacked: int = 1000
     tested: int = 1000
-    tested_with: tuple[Attack, ...] = ATTACKS
+    tested_with: tuple[GradientAttack, ...] = ATTACKS
     shifted: int = 10_000
 
     def __post_init__(self) -> None:
@@ -115,14 +115,14 @@ def _one_seed(
     }
 
 
-def attacked_digits(network: Network, digits: Digits, count: int, attack: Attack, seed: int) -> Digits:
+def attacked_digits(network: Network, digits: Digits, count: int, attack: GradientAttack, seed: int) -> Digits:
     """`count` digits drawn at random, attacked against the network, as images again.
 
     Pixels are rounded to whole grey values towards the digit as it was, so that they stay within epsilon.
     """
     chosen = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed))[:count]
     images, labels = digits.images[chosen], digits.labels[chosen]
-    attacked = attack_images(network, as_pixels(images), labels, attack, seed).squeeze(1)
+    attacked = attack_along_gradient(network, as_pixels(images), labels, attack, seed).squeeze(1)
     moved = ((attacked - images.float() / 255) * 255 * (1 + 1e-6)).trunc()
     return Digits((images.float() + moved).clamp(0, 255).to(torch.uint8), labels)
 
@@ -141,7 +141,7 @@ def _attack_each(
     }
     for number, attack in enumerate(settings.tested_with):
         for against in SIDES:
-            attacked = attack_images(networks[against], pixels, labels, attack, seed)
+            attacked = attack_along_gradient(networks[against], pixels, labels, attack, seed)
             for side in SIDES:
                 result[side][attack.name][against] = float(read(networks[side], attacked, labels).right.double().mean())
         report((number + 1) / len(settings.tested_with))
@@ -158,4 +158,4 @@ def settings_for(attacked: int, epochs: int, augmented: bool) -> AdversarialSett
     if not augmented:
         still = replace(recipe.augmentation, rotation_degrees=0, shift_px=0, scale_share=0)
         recipe = replace(recipe, augmentation=still)
-    return AdversarialSettings(Attack("FGSM", 0.1), recipe, attacked=attacked)
+    return AdversarialSettings(GradientAttack("FGSM", 0.1), recipe, attacked=attacked)

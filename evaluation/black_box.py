@@ -12,7 +12,18 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from evaluation.queries import BATCH, BlackBox, Classifier, Draws, Pixels, below, check_pixels, pixels_of, share, values
+from evaluation.queries import (
+    BATCH,
+    BlackBox,
+    Classifier,
+    Draws,
+    Pixels,
+    below,
+    check_pixels,
+    fraction,
+    pixels_of,
+    values,
+)
 
 Report = Callable[[int, int], None]
 
@@ -251,7 +262,7 @@ class EpsilonGreedy:
             row = rows.numpy()
             bits = search.draws.bits(row, step, 3 + search.channels)
             chosen = np.where(
-                share(bits[:, 0]) < self.epsilon,
+                fraction(bits[:, 0]) < self.epsilon,
                 below(bits[:, 1], len(groups)),
                 _one_of_the_best(paid[row], bits[:, 1]),
             )

@@ -5,9 +5,7 @@ from math import hypot, sqrt
 
 from torch import Tensor
 
-from evaluation.metrics import Share
-
-Z = 1.959964  # the normal distribution's 97.5 % point
+from evaluation.metrics import Share, Z
 
 
 @dataclass(frozen=True)

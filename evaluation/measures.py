@@ -10,10 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from evaluation.extras import need
-from evaluation.metrics import share
+from evaluation.metrics import Z, share
 from model.network import as_pixels
-
-Z = 1.959964  # the normal distribution's 97.5 % point
 
 
 @dataclass(frozen=True)

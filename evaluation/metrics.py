@@ -9,6 +9,8 @@ from model.clean_digits import Digits
 from model.network import Network
 from model.training import predict_digits
 
+Z = 1.959964  # the normal distribution's 97.5 % point
+
 
 @dataclass(frozen=True)
 class Share:
@@ -30,10 +32,9 @@ def share(hits: int, n: int) -> Share:
         raise ValueError(f"{hits} hits of {n} is no share; hits lie between 0 and n")
     if n == 0:
         return Share(0, 0, None, None, None)
-    z = 1.959964  # the normal distribution's 97.5 % point
     p = hits / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    middle = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    reach = Z / (1 + Z * Z / n) * sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
     # At the ends the interval touches 0 or 1 exactly; rounding must not push it past.
     return Share(hits, n, p, max(middle - reach, 0.0) if hits else 0.0, min(middle + reach, 1.0) if hits < n else 1.0)
 

@@ -155,7 +155,7 @@ def below(bits: NDArray[np.uint64], end: int | NDArray[np.int64]) -> NDArray[np.
     return (((bits >> np.uint64(32)) * np.asarray(end, dtype=np.uint64)) >> np.uint64(32)).astype(np.int64)
 
 
-def share(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
+def fraction(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
     """Numbers from 0 up to, but not, 1."""
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
@@ -164,4 +164,4 @@ def values(bits: NDArray[np.uint64], pixels: Pixels) -> NDArray[np.float32]:
     """Uniform values a pixel may take, both ends included where they are whole."""
     if pixels.whole:
         return (pixels.low + below(bits, int(pixels.high - pixels.low) + 1)).astype(np.float32)
-    return np.clip(pixels.low + share(bits) * (pixels.high - pixels.low), pixels.low, pixels.high).astype(np.float32)
+    return np.clip(pixels.low + fraction(bits) * (pixels.high - pixels.low), pixels.low, pixels.high).astype(np.float32)

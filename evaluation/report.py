@@ -24,10 +24,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from evaluation.attacks import ATTACKS, Attack, attack_images
 from evaluation.conditions import conditions
 from evaluation.corruptions import CORRUPTIONS, corrupt
 from evaluation.differences import paired, unpaired
+from evaluation.gradient_attacks import ATTACKS, GradientAttack, attack_along_gradient
 from evaluation.measures import Reading, mean_share, measured, read
 from evaluation.metrics import share
 from evaluation.speed import speed
@@ -48,7 +48,7 @@ class ReportSettings:
 
     attacked: int = 1000
     seed: int = 1
-    attacks: tuple[Attack, ...] = ATTACKS
+    attacks: tuple[GradientAttack, ...] = ATTACKS
     timed: bool = True
 
     def __post_init__(self) -> None:
@@ -83,7 +83,7 @@ class _Set:
     what: str
     digits: Digits
     fooled: tuple[str, ...] = ()
-    attack: Attack | None = None
+    attack: GradientAttack | None = None
     first_of_clean: bool = True  # the first len(digits) clean test digits, changed: compared image by image
 
 
@@ -102,7 +102,7 @@ class _Reader:
         """What it makes of the set, and the images it was given: (N, 28, 28) uint8, or float after an attack."""
         images: Tensor = one.digits.images
         if one.attack is not None:
-            images = attack_images(self.network, as_pixels(images), one.digits.labels, one.attack, seed)
+            images = attack_along_gradient(self.network, as_pixels(images), one.digits.labels, one.attack, seed)
         reading = read(self.network, images, one.digits.labels)
         if one.kind == "clean":
             self.clean = reading
@@ -181,7 +181,7 @@ def _sets(
         yield _Set(corruption.name, "shift", what, Digits(images, test.labels))
 
 
-def _work_of(attack: Attack) -> float:
+def _work_of(attack: GradientAttack) -> float:
     """How much of the work an attack is, in shifts."""
     return 0.1 + 0.1 * attack.steps * max(attack.restarts, 1)
 

@@ -1,6 +1,7 @@
 """What an attack leaves on disk: raw results, histograms, accuracy against queries, images before and after."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,13 @@ def _figure(width: float, height: float) -> Any:
     return need("matplotlib.figure", "matplotlib").Figure(figsize=(width, height), layout="constrained")
 
 
+def _save(figure: Any, path: Path) -> Path:
+    packed = BytesIO()
+    figure.savefig(packed, format="png")
+    write_whole(path, packed.getvalue())
+    return path
+
+
 def _histogram(path: Path, numbers: list[int] | list[float], title: str, unit: str) -> Path:
     figure = _figure(6, 4)
     axes = figure.add_subplot(title=title, xlabel=unit, ylabel="images")
@@ -48,8 +56,7 @@ def _histogram(path: Path, numbers: list[int] | list[float], title: str, unit: s
         axes.hist(numbers, bins=min(30, max(len(set(numbers)), 1)))
     else:
         axes.text(0.5, 0.5, "no image was fooled", ha="center", transform=axes.transAxes)
-    figure.savefig(path)
-    return path
+    return _save(figure, path)
 
 
 def _curve(path: Path, figures: dict[str, Any], said: str) -> Path:
@@ -60,8 +67,7 @@ def _curve(path: Path, figures: dict[str, Any], said: str) -> Path:
     steps = figures["accuracy_by_queries"]
     if steps:
         axes.step([spent for spent, _ in steps], [accuracy for _, accuracy in steps], where="post")
-    figure.savefig(path)
-    return path
+    return _save(figure, path)
 
 
 def _examples(path: Path, attacked: Attacked, said: str) -> Path:
@@ -78,5 +84,4 @@ def _examples(path: Path, attacked: Attacked, said: str) -> Path:
             axes.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1)
             axes.set_title(f"sees {int(seen[row])}" + (f", {int(attacked.queries[row])} q" if line else ""), fontsize=8)
             axes.set_axis_off()
-    figure.savefig(path)
-    return path
+    return _save(figure, path)

@@ -7,16 +7,16 @@ import torch
 
 from evaluation.adversarial_files import answer, describe, write_adversarial
 from evaluation.adversarial_training import AdversarialSettings, attacked_digits, compare, settings_for
-from evaluation.attacks import Attack
+from evaluation.gradient_attacks import GradientAttack
 from model.network import Network
 from model.training import TrainingRecipe
 
 QUICK = AdversarialSettings(
-    Attack("FGSM", 0.1),
+    GradientAttack("FGSM", 0.1),
     replace(TrainingRecipe(), epochs=1, batch=100),
     attacked=20,
     tested=10,
-    tested_with=(Attack("FGSM", 0.1),),
+    tested_with=(GradientAttack("FGSM", 0.1),),
     shifted=10,
 )
 
@@ -44,7 +44,7 @@ def test_the_conditions_are_kept(result):
 
 def test_attacked_digits_stay_within_epsilon_as_images(small_digits):
     torch.manual_seed(1)
-    added = attacked_digits(Network(), small_digits.train, 30, Attack("FGSM", 0.1), seed=4)
+    added = attacked_digits(Network(), small_digits.train, 30, GradientAttack("FGSM", 0.1), seed=4)
     chosen = torch.randperm(600, generator=torch.Generator().manual_seed(4))[:30]
     assert added.images.dtype == torch.uint8
     assert torch.equal(added.labels, small_digits.train.labels[chosen])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.black_box import EpsilonGreedy, EvoBA, SimBA, attack_images, pixel_groups
-from evaluation.queries import BATCH, Draws, Pixels, below, share, values
+from evaluation.queries import BATCH, Draws, Pixels, below, fraction, values
 from model.network import Network
 
 ATTACKS = [EvoBA(generation=7, steps=9), EpsilonGreedy(steps=40, patch=2), SimBA(epsilon=0.5, steps=12)]
@@ -203,7 +203,7 @@ def test_draws_fill_their_range_evenly(seed, end):
     found = below(bits, end)
     assert found.min() >= 0
     assert found.max() < end
-    assert abs(share(bits).mean() - 0.5) < 0.05
+    assert abs(fraction(bits).mean() - 0.5) < 0.05
     assert set(values(bits, BYTE).ravel().tolist()) <= set(range(256))
     assert values(bits, UNIT).max() <= 1
 

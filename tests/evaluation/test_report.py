@@ -10,8 +10,8 @@ import torch
 from typer.testing import CliRunner
 
 from evaluation import __main__ as command
-from evaluation.attacks import Attack
 from evaluation.corruptions import CORRUPTIONS
+from evaluation.gradient_attacks import GradientAttack
 from evaluation.measures import measured, read
 from evaluation.report import ReportSettings, make_report
 from evaluation.report_files import write_report
@@ -22,7 +22,9 @@ from model.weights import build_network, install_shipped, load_weights, shipped_
 from tests.conftest import random_weights
 from tests.made import add_fooling, close
 
-FEW = ReportSettings(attacked=10, attacks=(Attack("FGSM", 0.1), Attack("PGD", 0.1, steps=2, restarts=1)), timed=False)
+FEW = ReportSettings(
+    attacked=10, attacks=(GradientAttack("FGSM", 0.1), GradientAttack("PGD", 0.1, steps=2, restarts=1)), timed=False
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.robustness import ratio, with_earlier
+from benchmarks.robustness import missed, ratio, with_earlier
 
 
 def run(indices, queries):
@@ -26,3 +26,17 @@ def test_figures_of_other_attacks_stay_where_machine_and_weights_are_the_same(tm
     now = {"machine": {"cores": 2}, "weights_id": "a", "attacks": [{"attack": "evoba", "n": 2}]}
     assert [each["attack"] for each in with_earlier(now, path)["attacks"]] == ["evoba", "simba"]
     assert with_earlier({**now, "weights_id": "b"}, path)["attacks"] == now["attacks"]
+
+
+def test_what_misses_its_bounds_is_named():
+    ratios = {
+        "queries": {"low": 0.95, "high": 1.05},
+        "L0": {"low": 0.89, "high": 1.0},
+        "L2": {"low": 1.0, "high": 1.11},
+    }
+    assert missed({"ratios": ratios, "queries_per_second": {"times": 49.4}}) == [
+        "the interval of L0 reaches out of 0.9 to 1.1",
+        "the interval of L2 reaches out of 0.9 to 1.1",
+        "49 times the queries per second, not 50",
+    ]
+    assert missed({"ratios": {"queries": ratios["queries"]}, "queries_per_second": {"times": 60.0}}) == []

@@ -22,7 +22,7 @@ Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Attack:
+class GradientAttack:
     """How far an attack may change each pixel (epsilon, of a range of 1), and how hard it tries."""
 
     method: Literal["FGSM", "PGD"]
@@ -57,18 +57,18 @@ class Attack:
 
 
 ATTACKS = (
-    Attack("FGSM", 0.1),
-    Attack("FGSM", 0.3),
-    Attack("PGD", 0.1, steps=40, restarts=1),
-    Attack("PGD", 0.3, steps=40, restarts=1),
+    GradientAttack("FGSM", 0.1),
+    GradientAttack("FGSM", 0.3),
+    GradientAttack("PGD", 0.1, steps=40, restarts=1),
+    GradientAttack("PGD", 0.3, steps=40, restarts=1),
 )
 
 
-def attack_images(
+def attack_along_gradient(
     network: nn.Module,
     images: Tensor,
     labels: Tensor,
-    attack: Attack,
+    attack: GradientAttack,
     seed: int,
     report: Report = lambda *_: None,
 ) -> Tensor:

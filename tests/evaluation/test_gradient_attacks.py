@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from evaluation.attacks import ATTACKS, Attack, attack_images, check_within
 from evaluation.extras import ExtraMissing
+from evaluation.gradient_attacks import ATTACKS, GradientAttack, attack_along_gradient, check_within
 from model.network import Network
 
 
@@ -25,13 +25,13 @@ ZERO = torch.zeros(4, dtype=torch.int64)
 
 
 def test_fgsm_moves_every_pixel_by_epsilon_against_the_label():
-    attacked = attack_images(Ink(), GREY, ZERO, Attack("FGSM", 0.1), seed=1)
+    attacked = attack_along_gradient(Ink(), GREY, ZERO, GradientAttack("FGSM", 0.1), seed=1)
     assert torch.allclose(attacked, torch.full_like(GREY, 0.55))
     assert (Ink()(attacked).argmax(1) == 1).all()
 
 
 def test_a_short_epsilon_does_not_reach():
-    attacked = attack_images(Ink(), GREY, ZERO, Attack("PGD", 0.04, steps=10, restarts=1), seed=1)
+    attacked = attack_along_gradient(Ink(), GREY, ZERO, GradientAttack("PGD", 0.04, steps=10, restarts=1), seed=1)
     assert (Ink()(attacked).argmax(1) == 0).all()
     assert torch.allclose(attacked, torch.full_like(GREY, 0.49), atol=1e-5)
 
@@ -40,7 +40,7 @@ def test_a_short_epsilon_does_not_reach():
 def test_attacks_stay_within_epsilon_and_the_pixel_range(attack):
     torch.manual_seed(1)
     images, labels = torch.rand(6, 1, 28, 28).round(), torch.arange(6)
-    attacked = attack_images(Network(), images, labels, attack, seed=1)
+    attacked = attack_along_gradient(Network(), images, labels, attack, seed=1)
     assert attacked.shape == images.shape
     assert attacked.dtype == torch.float32
     assert float((attacked - images).abs().max()) <= attack.epsilon + 1e-6
@@ -53,8 +53,8 @@ def test_seeds_decide_and_global_random_state_and_network_are_left_alone():
     np.random.seed(1)
     network, images, labels = Network(), torch.rand(3, 1, 28, 28), torch.arange(3)
     before = torch.random.get_rng_state(), np.random.get_state()[1].copy()
-    attack = Attack("PGD", 0.3, steps=2, restarts=1)
-    first, again, other = (attack_images(network, images, labels, attack, seed) for seed in (5, 5, 6))
+    attack = GradientAttack("PGD", 0.3, steps=2, restarts=1)
+    first, again, other = (attack_along_gradient(network, images, labels, attack, seed) for seed in (5, 5, 6))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.random.get_rng_state(), before[0])
@@ -64,12 +64,12 @@ def test_seeds_decide_and_global_random_state_and_network_are_left_alone():
 
 def test_it_tells_how_far_it_is():
     told = []
-    attack_images(Ink(), GREY, ZERO, Attack("FGSM", 0.1), 1, lambda done, of: told.append((done, of)))
+    attack_along_gradient(Ink(), GREY, ZERO, GradientAttack("FGSM", 0.1), 1, lambda done, of: told.append((done, of)))
     assert told == [(4, 4)]
 
 
 def test_no_image_is_no_work():
-    assert attack_images(Ink(), GREY[:0], ZERO[:0], ATTACKS[0], seed=1).shape == (0, 1, 28, 28)
+    assert attack_along_gradient(Ink(), GREY[:0], ZERO[:0], ATTACKS[0], seed=1).shape == (0, 1, 28, 28)
 
 
 def test_an_attack_that_leaves_its_bounds_is_refused():
@@ -84,13 +84,13 @@ def test_an_attack_that_leaves_its_bounds_is_refused():
 def test_wrong_settings_and_images_are_refused():
     for wrong in (0, 1.5):
         with pytest.raises(ValueError, match=f"epsilon is {wrong}"):
-            Attack("FGSM", wrong)
+            GradientAttack("FGSM", wrong)
     with pytest.raises(ValueError, match="FGSM is a single step"):
-        Attack("FGSM", 0.1, steps=3)
+        GradientAttack("FGSM", 0.1, steps=3)
     with pytest.raises(ValueError, match="divide 8-bit images by 255"):
-        attack_images(Ink(), GREY * 255, ZERO, ATTACKS[0], seed=1)
+        attack_along_gradient(Ink(), GREY * 255, ZERO, ATTACKS[0], seed=1)
     with pytest.raises(ValueError, match="4 images and 3 labels"):
-        attack_images(Ink(), GREY, ZERO[:3], ATTACKS[0], seed=1)
+        attack_along_gradient(Ink(), GREY, ZERO[:3], ATTACKS[0], seed=1)
 
 
 def test_without_the_extra_the_message_says_how_to_get_it(monkeypatch):
@@ -98,7 +98,7 @@ def test_without_the_extra_the_message_says_how_to_get_it(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "path", [])
     with pytest.raises(ExtraMissing, match=r"adversarial-robustness-toolbox is not installed; run `pip install -r "):
-        attack_images(Ink(), GREY, ZERO, ATTACKS[0], seed=1)
+        attack_along_gradient(Ink(), GREY, ZERO, ATTACKS[0], seed=1)
 
 
 def test_attacks_say_what_they_do():
