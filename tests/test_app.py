@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 from gradio_client import Client
 
+import app
 from benchmarks.server import REPOSITORY, RunningApp
 from tests.made import PLAIN
 
@@ -16,7 +17,6 @@ from tests.made import PLAIN
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("HOODWINK_THRESHOLD", "0", "set HOODWINK_THRESHOLD to 1 or more"),
         ("HOODWINK_LIVE", "maybe", "HOODWINK_LIVE is 'maybe'; give 1 or 0"),
         ("HOODWINK_ANNOTATOR_KEY", "short", "HOODWINK_ANNOTATOR_KEY has 5 characters"),
         ("HOODWINK_HOME", "/dev/null/here", "hoodwink: "),
@@ -24,30 +24,40 @@ from tests.made import PLAIN
         ("OAUTH_CLIENT_ID", "a-client", "OAUTH_CLIENT_ID is set, but this is no Space that can sign people in"),
     ],
 )
-def test_a_setting_that_makes_no_sense_ends_the_start_with_a_sentence(tmp_path, variable, value, says):
-    environment = RunningApp(tmp_path).environment | {variable: value}
+def test_a_setting_that_makes_no_sense_ends_the_start_with_a_sentence(tmp_path, monkeypatch, variable, value, says):
+    for name, setting in RunningApp(tmp_path).environment.items():
+        monkeypatch.setenv(name, setting)
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(app.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(app.torch, "set_num_threads", lambda _: None)
+    with pytest.raises(SystemExit, match=re.escape(says)):
+        app.main()
+
+
+def test_it_ends_without_a_traceback(tmp_path):
+    environment = RunningApp(tmp_path).environment | {"HOODWINK_THRESHOLD": "0"}
     done = subprocess.run(
         [sys.executable, "app.py"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert says in done.stderr
+    assert "set HOODWINK_THRESHOLD to 1 or more" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_without_a_token_one_is_made_and_printed_as_a_link(tmp_path):
-    with RunningApp(tmp_path / "data", {"HOODWINK_MAINTAINER_TOKEN": "", "PYTHONUNBUFFERED": "1"}) as app:
+    with RunningApp(tmp_path / "data", {"HOODWINK_MAINTAINER_TOKEN": "", "PYTHONUNBUFFERED": "1"}) as running:
         until = time.monotonic() + 10  # it is printed just after the page answers
         link = None
         while link is None and time.monotonic() < until:
-            link = re.search(r"http://127\.0\.0\.1:\d+/#maintainer=([\w-]{20,})", app.log.read_text())
+            link = re.search(r"http://127\.0\.0\.1:\d+/#maintainer=([\w-]{20,})", running.log.read_text())
             time.sleep(0.05)
         assert link
-        with urllib.request.urlopen(app.url + "config", timeout=10) as answer:
+        with urllib.request.urlopen(running.url + "config", timeout=10) as answer:
             assert link[1] not in answer.read().decode()
 
 
 def test_without_mnist_people_draw_and_flag(tmp_path):
-    with RunningApp(tmp_path / "data", {"HOODWINK_MNIST_DIR": ""}) as app:
-        client = Client(app.url, verbose=False)
+    with RunningApp(tmp_path / "data", {"HOODWINK_MNIST_DIR": ""}) as running:
+        client = Client(running.url, verbose=False)
         seen = client.predict(PLAIN[1], api_name="/predict")["prediction"]
         assert client.predict(PLAIN[1], (seen + 1) % 10, api_name="/submit")["fooling"] == 1

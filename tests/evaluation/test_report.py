@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -203,3 +204,17 @@ def test_weights_that_are_not_there_are_named(home, small_digits):
 def test_settings_that_make_no_sense_are_refused(wrong, said):
     with pytest.raises(ValueError, match=said):
         ReportSettings(**wrong)
+
+
+def test_a_folder_that_cannot_be_made_ends_in_a_sentence_before_the_work(home, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOODWINK_HOME", str(home.folder))
+    monkeypatch.setattr(command, "load_digits", lambda: pytest.fail("the work began"))
+    (tmp_path / "taken").write_text("")
+    monkeypatch.setattr(sys, "argv", ["evaluation", "report", "--out", str(tmp_path / "taken")])
+    with pytest.raises(SystemExit, match=r"evaluation: .*taken"):
+        command.main()
+
+
+def test_what_is_shown_may_hold_brackets(capsys):
+    command.show("in [/x] and [bold]")
+    assert capsys.readouterr().out == "in [/x] and [bold]\n"
