@@ -28,7 +28,7 @@ def answer(result: Row) -> list[str]:
     clean = [spread([100 * run[side]["clean"] for run in runs]) for side in SIDES]
     sentences = [
         f"Adding {added:,} attacked digits takes clean accuracy from {clean[0].mean:.2f} to {clean[1].mean:.2f} % (mean of "
-        f"{len(runs)} seeds): {_verdict(_difference(runs, _clean))}.",
+        f"{_seeds(runs)}): {_verdict(_difference(runs, _clean))}.",
         _claim(_difference(runs, _clean)),
     ]
     for attack in result["settings"]["tested_with"]:
@@ -107,6 +107,10 @@ def _verdict(difference: Spread) -> str:
     if not difference.excludes_zero:
         return f"no difference is shown, {told} points"
     return f"{told} points, a {'gain' if difference.mean > 0 else 'loss'}"
+
+
+def _seeds(runs: Sequence[Row]) -> str:
+    return "1 seed" if len(runs) == 1 else f"{len(runs)} seeds"
 
 
 def _reach(runs: Sequence[Row]) -> float:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from evaluation.black_box import EpsilonGreedy, EvoBA, SimBA, attack_images
-from evaluation.queries import Draws, Pixels, below, share, values
+from evaluation.queries import Draws, Pixels, below, fraction, values
 
 UNIT = Pixels(0, 1, whole=False)
 SHAPE = (2, 6, 7)  # channels, height, width
@@ -65,7 +65,7 @@ def epsilon_greedy(it, attack):
     for _ in range(attack.steps):
         bits = it.bits(5)
         best = [group for group in range(4) if paid[group] == max(paid)]
-        explores = share(bits[0]) < attack.epsilon
+        explores = fraction(bits[0]) < attack.epsilon
         group = int(below(bits[1], 4)) if explores else best[int(below(bits[1], len(best)))]
         place = squares[group][int(below(bits[2], len(squares[group])))]
         candidate = it.image.clone()
