@@ -30,11 +30,11 @@ def test_ten_fooling_drawings_bring_a_new_model_without_a_reload(chromium, tmp_p
         # The page stays usable while the model learns.
         person.draw(next(drawn).strokes)
         person.prediction()
-        person.says("A new model is playing now", "#news", seconds=90)
+        person.says("A new model is playing now", "#news", seconds=200)
         closed = ledger.last_closed_round()
         assert (closed.number, closed.decision, closed.counts.fooling) == (1, "promoted", 10)
         # 20 s on two idle cores is what benchmarks/rounds.py shows; here others may be using them.
-        assert closed.figures["seconds"] <= 60
+        assert closed.figures["seconds"] <= 120
         person.page.keyboard.press("Escape")
         person.draw(next(drawn).strokes)
         person.prediction()
