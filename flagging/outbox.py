@@ -6,6 +6,7 @@ Merging is a union by key: any rows, in any order, any number of times, give the
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from sqlite3 import Connection
 from typing import Any
 
@@ -200,7 +201,7 @@ class Outbox:
         """What the files of each round hold, as `written` was told."""
         with self._database.reading() as db:
             rows = db.execute("SELECT round, splits, digits FROM round_files").fetchall()
-        return {number: Counts(json.loads(splits), json.loads(digits)) for number, splits, digits in rows}
+        return {number: _counts(splits, digits) for number, splits, digits in rows}
 
 
 class CommitsOf:
@@ -231,6 +232,12 @@ class CommitsOf:
             db.execute(
                 "UPDATE OR REPLACE commits SET id = :after WHERE repository = :repository AND id = :before", names
             )
+
+
+@lru_cache(maxsize=10_000)
+def _counts(splits: str, digits: str) -> Counts:
+    """Of a round's files: asked for with every round that closes, and next to never another."""
+    return Counts(json.loads(splits), json.loads(digits))
 
 
 def columns(db: Connection, kind: str) -> list[tuple[str, str]]:

@@ -171,7 +171,7 @@ class Repository:
             files=files,
             added=tuple(path for path in sorted(fresh) if path not in known),
             overwritten=tuple(path for path in sorted(fresh) if path in known),
-            deleted=tuple(path for path in sorted(known) if path not in files),
+            deleted=tuple(sorted(known.keys() - files.keys())),
             size=sum(entry.size for entry in fresh.values()),
         )
         self.commits[commit.id] = commit

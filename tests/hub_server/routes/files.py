@@ -62,7 +62,7 @@ def tree(hub: Hub, request: Request) -> Answer:
     revision, folder = request.parts["revision"], (request.parts.get("path") or "").strip("/")
     commit = found.at(revision)
     prefix = folder + "/" if folder else ""
-    inside = [entry for path, entry in sorted(commit.files.items()) if path.startswith(prefix)]
+    inside = [commit.files[path] for path in sorted(path for path in commit.files if path.startswith(prefix))]
     if folder and not inside:
         raise not_an_entry(folder)
     expand, recursive = request.asks_for("expand"), request.asks_for("recursive")
