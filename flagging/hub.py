@@ -6,7 +6,7 @@
 import re
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,19 +90,27 @@ class Repository:
 
     def commits(self, most: int) -> dict[str, float]:
         """When the newest commits were made, in seconds since 1970, by id."""
-        return {
-            c["id"]: datetime.fromisoformat(c["date"].replace("Z", "+00:00")).timestamp() for c in self._commits(most)
-        }
+        with self._translated("could not be read"):
+            return {
+                c["id"]: datetime.fromisoformat(c["date"].replace("Z", "+00:00")).timestamp()
+                for c in self._commits(most)
+            }
 
-    def titles(self, most: int) -> dict[str, str]:
-        """The newest commits' ids, by title; of two with one title the newer."""
-        return {commit["title"]: commit["id"] for commit in reversed(self._commits(most))}
+    def titled(self, titles: Collection[str], most: int) -> dict[str, str]:
+        """The commits with these titles, by title, among the newest; of two with one title the newer. Reads no further than needed."""
+        found: dict[str, str] = {}
+        with self._translated("could not be read"):
+            for commit in self._commits(most):
+                if commit["title"] in titles:
+                    found.setdefault(commit["title"], commit["id"])
+                if len(found) == len(titles):
+                    break
+        return found
 
-    def _commits(self, most: int) -> list[dict[str, Any]]:
+    def _commits(self, most: int) -> Iterator[dict[str, Any]]:
         """The newest first. Not HfApi.list_repo_commits, which reads the whole history."""
         url = f"{self._api.endpoint}/api/{self._type}s/{self.id}/commits/main"
-        with self._translated("could not be read"):
-            return list(islice(paginate(url, params={}, headers=build_hf_headers(token=self._api.token)), most))
+        return islice(paginate(url, params={}, headers=build_hf_headers(token=self._api.token)), most)
 
     def files(self, revision: str, folder: str | None = None) -> dict[str, HubFile]:
         """All files, or those of a folder, by path."""

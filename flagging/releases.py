@@ -75,12 +75,14 @@ class Releases:
         tags = self._model.tags()
         rounds = {0: 0} | {r.promotion: r.number for r in self._ledger.closed_rounds(SHOWN) if r.decision != "refused"}
         promotions = [p for p in self._ledger.promotions() if p.number in rounds]
-        missing = [p for p in promotions if _tag(rounds[p.number]) not in tags]
-        titles = self._model.titles(4 * SHOWN) if missing else {}
-        for promotion in missing:
-            commit = titles.get(_title(rounds[promotion.number], promotion.weights_id))
-            if commit:
-                self._model.tag(_tag(rounds[promotion.number]), commit)
+        missing = {
+            _title(rounds[p.number], p.weights_id): _tag(rounds[p.number])
+            for p in promotions
+            if _tag(rounds[p.number]) not in tags
+        }
+        commits = self._model.titled(missing, 4 * SHOWN) if missing else {}
+        for title, commit in commits.items():
+            self._model.tag(missing[title], commit)
         served = self._ledger.served()
         packed, shown = self._packed(served.weights_id), self._model.look_up([SERVED], "main").get(SERVED)
         if packed and (shown is None or shown.sha256 != hashlib.sha256(packed).hexdigest()):
