@@ -19,8 +19,13 @@ COLOURED = """(() => {
   for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 20 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 60) sum += i % 977;
   return sum;
 })()"""
-PLACES = """[...document.querySelectorAll("#draw .board :is(canvas, .bars, #prediction, #outcome, #undo, #clear, #streak, .digits button)")]
-  .map((one) => JSON.stringify(one.getBoundingClientRect()))"""
+# Where everything stands, once nothing moves any more.
+PLACES = """async () => {
+  const ending = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
+  await Promise.allSettled(ending.map((one) => one.finished));
+  const parts = "#draw .board :is(canvas, .bars, #prediction, #outcome, #undo, #clear, #streak, .digits button)";
+  return [...document.querySelectorAll(parts)].map((one) => JSON.stringify(one.getBoundingClientRect()));
+}"""
 
 
 def explained(person: Person) -> str:
