@@ -66,4 +66,6 @@ def test_four_of_round0s_thirty_epochs_reach_99_percent(mnist):
 def test_the_shipped_weights_read_what_the_readme_says(mnist):
     network = build_network(load_weights(SHIPPED_FOLDER, shipped_weights_id()))
     right = predict_digits(network, mnist.test.images) == mnist.test.labels
-    assert int(right.sum()) == 9945
+    assert int(right.sum()) == pytest.approx(
+        9945, abs=1
+    )  # sums differ in their last digits from one processor to another
