@@ -10,14 +10,18 @@ from urllib.parse import quote
 
 # Before Gradio is imported: it reads this once.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# uvicorn believes X-Forwarded-For of callers on this machine; whose a request is, ui.guard finds out.
+os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
 import torch
 
 from flagging.home import Home
 from flagging.publisher import Publisher
 from flagging.settings import HubSettings
-from retrain.settings import RoundSettings, switch
+from retrain.settings import RoundSettings, switch, whole_number
 from ui.game import Game
+from ui.guard import Surroundings
+from ui.limits import Limits
 from ui.page import build_page, launch_options
 
 RESTORE_WITHIN_SECONDS = 600.0
@@ -37,6 +41,8 @@ def main() -> None:
     game = publisher = None
     try:
         home = Home.from_environment(environment)
+        behind_proxy = switch(environment, "HOODWINK_BEHIND_PROXY", environment.get("SYSTEM") == "spaces")
+        surroundings = Surroundings.from_environment(environment, behind_proxy)
         publisher = start_publisher(home, environment)
         game = Game(
             home,
@@ -47,11 +53,12 @@ def main() -> None:
             publisher=publisher,
             sign_in=people_can_sign_in(environment),
             maintainers=maintainers(environment),
+            limits=Limits(whole_number(environment, "HOODWINK_LIMITS", 1)),
         )
         game.start()
         page = build_page(game)
         page.queue(default_concurrency_limit=8)
-        _, url, _ = page.launch(prevent_thread_lock=True, **launch_options())
+        _, url, _ = page.launch(prevent_thread_lock=True, **launch_options(game, surroundings))
         if made:
             print(f"* Maintain it at:   {url.rstrip('/')}/#maintainer={quote(token)}", flush=True)
         page.block_thread()

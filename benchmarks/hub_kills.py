@@ -114,7 +114,9 @@ class Player(threading.Thread):
     def _play(self, client: httpx.Client) -> None:
         try_id = f"{self._random.getrandbits(128):032x}"
         strokes = self._random.choice(self._strokes)
-        self._call(client, "draw", "look", strokes=strokes, try_id=try_id)
+        client.post(
+            "gradio_api/look", json={"token": self._token, "strokes": strokes, "try_id": try_id}
+        ).raise_for_status()
         if self._random.random() < 0.2:
             return  # a drawing that was left
         recorded = self._call(

@@ -1,15 +1,16 @@
 """The named endpoints, for gradio_client and "Use via API": plain JSON in and out."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import anyio
 import gradio as gr
 
 from flagging.database import LedgerUnavailable
 from ui.browser import account
 from ui.game import Game, checked_token
-from ui.people import Visitor
+from ui.people import Visitor, address
 
 T = TypeVar("T")
 A_ONE = [[[140, 60], [140, 220]]]
@@ -19,24 +20,32 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
     """Add /predict, /submit, /retract, /withdraw, /next_to_judge, /judge, /status, /rounds, /retrain and /rollback to the page."""
 
     def who(request: gr.Request) -> Visitor:
-        return Visitor(_token(request), account(game, request))
+        return Visitor(_token(request), account(game, request), address(request))
 
-    def predict(strokes: list, request: gr.Request) -> dict:  # type: ignore[type-arg]
+    async def predict(strokes: list, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """What the served model sees in a drawing, without submitting it.
 
         strokes: [[[x, y] or [x, y, ms], ...], ...] on a canvas of 280 x 280, y downwards. A one, for
         example: [[[140, 60], [140, 220]]]. Gives prediction, confidence, ten probabilities, weights_id and round.
         """
-        return _answered(lambda: game.predict(strokes, who(request).token))
 
-    def submit(strokes: list, label: int, request: gr.Request) -> dict:  # type: ignore[type-arg]
+        def work(who: Visitor) -> dict[str, Any]:
+            return game.predict(strokes, who.token)
+
+        return await _in_turn(who, request, game.limits.predicting, work)
+
+    async def submit(strokes: list, label: int, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Submit a drawing as an attempt: it is read by the served model and recorded.
 
         strokes: as for /predict, for example [[[140, 60], [140, 220]]]; label: the digit you meant, 0 to 9, for
         example 1. Gives the prediction, attempt_id, label, model_wrong, fooling (of this round), and ready of
         threshold: the drawings towards the next retraining.
         """
-        return _answered(lambda: game.submit(strokes, label, who(request).token)[0])
+
+        def work(who: Visitor) -> dict[str, Any]:
+            return game.submit(strokes, label, who.token)[0]
+
+        return await _in_turn(who, request, game.limits.submitting, work)
 
     def retract(attempt_id: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Take back an attempt of your own, by the attempt_id that /submit gave. It then counts nowhere.
@@ -61,14 +70,18 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         """
         return _answered(lambda: game.next_to_judge(who(request).token, also=who(request).also))
 
-    def judge(attempt_id: str, reading: int | str, request: gr.Request) -> dict:  # type: ignore[type-arg]
+    async def judge(attempt_id: str, reading: int | str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Say which digit you read in a drawing that /next_to_judge gave. Nobody judges their own, nobody twice.
 
         reading: a digit, 0 to 9, for example 7, or "not a digit". Gives what was recorded, the state of the drawing
         and lacking: votes that could still decide it, at the fewest. Who you are is told as for /retract; where people can
         sign in, only those who did may judge.
         """
-        return _answered(lambda: game.judge(attempt_id, reading, who(request).token, who(request).also))
+
+        def work(who: Visitor) -> dict[str, Any]:
+            return game.judge(attempt_id, reading, who.token, who.also)
+
+        return await _in_turn(who, request, game.limits.judging, work)
 
     def status() -> dict:  # type: ignore[type-arg]
         """The open round, the served weights, counts, how far a retraining is, and the last decision."""
@@ -117,6 +130,21 @@ def _token(request: gr.Request) -> str:
     if sent is None:
         return f"session:{request.session_hash or secrets.token_hex()}"
     return f"header:{checked_token(sent)}"
+
+
+async def _in_turn(
+    who: Callable[[gr.Request], Visitor],
+    request: gr.Request,
+    turn: Callable[[Visitor], Awaitable[None]],
+    work: Callable[[Visitor], T],
+) -> T:
+    """The work, in a thread, once it is the caller's turn: one of game.limits."""
+    try:
+        visitor = who(request)
+        await turn(visitor)
+        return await anyio.to_thread.run_sync(work, visitor)
+    except (ValueError, LedgerUnavailable, OSError) as error:
+        raise gr.Error(str(error), print_exception=False) from error
 
 
 def _answered(work: Callable[[], T]) -> T:

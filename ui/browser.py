@@ -4,14 +4,16 @@ Server functions can be called by anybody who can load the page, so each checks 
 {"error": sentence} instead of raising, which would reach the page as a bare "Internal Server Error".
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+
+import anyio
 
 from flagging.attempts import Refused
 from flagging.database import LedgerUnavailable
 from ui.game import Game, checked_token
-from ui.people import Account, Visitor, account_of
+from ui.people import Account, Visitor, account_of, address
 
 HERE = Path(__file__).parent
 
@@ -29,12 +31,29 @@ def fields(data: Any) -> dict[str, Any]:
 
 def visitor(game: Game, data: dict[str, Any], request: Any) -> Visitor:
     # Marked, so that it can never pass for the token of an API client or of an account, nor the other way round.
-    return Visitor(f"browser:{checked_token(data.get('token'))}", account(game, request))
+    return Visitor(f"browser:{checked_token(data.get('token'))}", account(game, request), address(request))
 
 
 def account(game: Game, request: Any) -> Account | None:
     """Who signed in; nobody where nobody can."""
     return account_of(request) if game.sign_in else None
+
+
+async def in_turn(
+    game: Game,
+    data: Any,
+    request: Any,
+    turn: Callable[[Visitor], Awaitable[None]],
+    work: Callable[[dict[str, Any], Visitor], dict[str, Any]],
+) -> dict[str, Any]:
+    """The work on what was sent, in a thread, once it is this visitor's turn: one of game.limits."""
+    try:
+        sent = fields(data)
+        who = visitor(game, sent, request)
+        await turn(who)
+        return await anyio.to_thread.run_sync(work, sent, who)
+    except (ValueError, LedgerUnavailable, OSError) as error:
+        return {"error": str(error)}
 
 
 def or_error(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import anyio
 import gradio as gr
 
-from flagging.database import LedgerUnavailable
-from ui.browser import fields, or_error, script, visitor
+from ui.browser import fields, in_turn, or_error, script, visitor
 from ui.explain import Explainer
 from ui.game import Game, as_base64, checked_try_id
+from ui.people import Visitor
 
 HERE = Path(__file__).parent
 
@@ -20,40 +19,24 @@ def draw_tab(game: Game) -> gr.HTML:
     Gradio's Sketchpad swallows first strokes, does not clear twice and answers after 750 ms.
     """
 
-    async def look(data: Any, request: gr.Request) -> dict[str, Any]:
-        """The prediction for the drawing as it is now; the first one of a drawing makes it a try."""
-        try:
-            sent = fields(data)
-            token, try_id = visitor(game, sent, request).token, checked_try_id(sent.get("try_id"))
-            answer = game.answer(sent.get("strokes"))
-            if not game.live:
-                return {"image": as_base64(answer)}
-            if not game.is_known_try(try_id):
-                await anyio.to_thread.run_sync(game.remember_try, answer, token, try_id)
-            return game.describe(answer) | {"image": as_base64(answer)}
-        except (ValueError, LedgerUnavailable, OSError) as error:
-            return {"error": str(error)}
-
     explainer = Explainer(game)
 
-    def explain(data: Any, request: gr.Request) -> dict[str, Any]:
+    async def explain(data: Any, request: gr.Request) -> dict[str, Any]:
         """Where it looked; in a thread of its own, so that no prediction waits for it."""
 
-        def work() -> dict[str, Any]:
-            sent = fields(data)
-            token, try_id = visitor(game, sent, request).token, checked_try_id(sent.get("try_id"))
-            return explainer.explain(sent.get("strokes"), sent.get("digit"), sent.get("before"), token, try_id)
+        def work(sent: dict[str, Any], who: Visitor) -> dict[str, Any]:
+            try_id = checked_try_id(sent.get("try_id"))
+            return explainer.explain(sent.get("strokes"), sent.get("digit"), sent.get("before"), who.token, try_id)
 
-        return or_error(work)
+        return await in_turn(game, data, request, game.limits.predicting, work)
 
-    def submit(data: Any, request: gr.Request) -> dict[str, Any]:
-        def record() -> dict[str, Any]:
-            sent = fields(data)
-            token, try_id = visitor(game, sent, request).token, checked_try_id(sent.get("try_id"))
-            result, answer = game.submit(sent.get("strokes"), sent.get("label"), token, try_id)
-            return result | {"image": as_base64(answer), "score": game.score(token)}
+    async def submit(data: Any, request: gr.Request) -> dict[str, Any]:
+        def record(sent: dict[str, Any], who: Visitor) -> dict[str, Any]:
+            try_id = checked_try_id(sent.get("try_id"))
+            result, answer = game.submit(sent.get("strokes"), sent.get("label"), who.token, try_id)
+            return result | {"image": as_base64(answer), "score": game.score(who.token)}
 
-        return or_error(record)
+        return await in_turn(game, data, request, game.limits.submitting, record)
 
     def retract(data: Any, request: gr.Request) -> dict[str, Any]:
         def take_back() -> dict[str, Any]:
@@ -71,7 +54,7 @@ def draw_tab(game: Game) -> gr.HTML:
     return gr.HTML(
         html_template=_template(game.live),
         js_on_load=script("sketchpad.js", "hub.js", "explain.js", "draw.js"),
-        server_functions=[look, explain, submit, retract, score, status],
+        server_functions=[explain, submit, retract, score, status],
         apply_default_css=False,
         elem_id="draw",
     )

@@ -27,6 +27,7 @@ from retrain.history import History, describe_round
 from retrain.rounds import check_usable, roll_back
 from retrain.settings import RoundSettings
 from retrain.worker import Worker
+from ui.limits import Limits
 from ui.people import Account
 from ui.scores import Scores
 
@@ -48,7 +49,7 @@ class Game:
     live: show predictions while people draw. maintainer_token: opens retraining and rolling back.
     environment: what the worker is started with. publisher: keeps the data folder and the Hub the same; started before.
     sign_in: people may sign in with their Hub account, and only who did may judge. maintainers: names of accounts that
-    need no token, in any case.
+    need no token, in any case. limits: how much one may ask for; those of a fresh Limits by default.
 
     Who somebody is comes in as `token`: of their browser or client, or of their account. `also`: what else is theirs.
     """
@@ -64,6 +65,7 @@ class Game:
         publisher: Publisher | None = None,
         sign_in: bool = False,
         maintainers: frozenset[str] = frozenset(),
+        limits: Limits | None = None,
     ) -> None:
         if len(maintainer_token) < MIN_TOKEN_LENGTH:
             raise ValueError(
@@ -71,6 +73,7 @@ class Game:
             )
         self.settings = settings
         self.live = live
+        self.limits = limits or Limits()
         self.sign_in = sign_in
         self._maintainers = frozenset(name.lower() for name in maintainers) if sign_in else frozenset()
         self._maintainer_token = maintainer_token

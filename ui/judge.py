@@ -5,8 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-from ui.browser import fields, or_error, script, visitor
+from ui.browser import fields, in_turn, or_error, script, visitor
 from ui.game import Game
+from ui.people import Visitor
 
 HERE = Path(__file__).parent
 
@@ -23,12 +24,11 @@ def judge_tab(game: Game) -> gr.HTML:
 
         return or_error(ask)
 
-    def vote(data: Any, request: gr.Request) -> dict[str, Any]:
-        def record() -> dict[str, Any]:
-            who = visitor(game, fields(data), request)
-            return game.judge(fields(data).get("attempt_id"), fields(data).get("reading"), who.token, who.also)
+    async def vote(data: Any, request: gr.Request) -> dict[str, Any]:
+        def record(sent: dict[str, Any], who: Visitor) -> dict[str, Any]:
+            return game.judge(sent.get("attempt_id"), sent.get("reading"), who.token, who.also)
 
-        return or_error(record)
+        return await in_turn(game, data, request, game.limits.judging, record)
 
     return gr.HTML(
         html_template=_template(),

@@ -5,14 +5,17 @@ from typing import Any
 
 import gradio as gr
 from authlib.integrations.base_client.errors import OAuthError
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from ui.api import add_endpoints
 from ui.draw import draw_tab
 from ui.game import Game
+from ui.guard import Guard, Surroundings
 from ui.header import header
 from ui.judge import judge_tab
+from ui.look import look_route
 from ui.maintain import maintain_tab
 from ui.mine import mine_tab
 from ui.rounds import rounds_tab
@@ -52,7 +55,7 @@ async def back_to_the_game(request: Request, error: Exception) -> RedirectRespon
     return RedirectResponse(str(request.base_url))
 
 
-def launch_options() -> dict[str, Any]:
+def launch_options(game: Game, surroundings: Surroundings) -> dict[str, Any]:
     """What the page needs of Blocks.launch: its looks, no history, no uploads."""
     return {
         # System fonts: the page needs nothing from elsewhere.
@@ -68,5 +71,9 @@ def launch_options() -> dict[str, Any]:
         "run_history": False,
         "show_error": True,  # what Gradio itself refuses gets its sentence too
         "max_file_size": 1,  # byte; nothing here takes files
-        "app_kwargs": {"exception_handlers": {OAuthError: back_to_the_game}},
+        "app_kwargs": {
+            "exception_handlers": {OAuthError: back_to_the_game},
+            "routes": [look_route(game)],
+            "middleware": [Middleware(Guard, surroundings)],
+        },
     }

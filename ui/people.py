@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -22,10 +22,11 @@ class Account:
 
 @dataclass(frozen=True)
 class Visitor:
-    """own: the token of their browser or client."""
+    """own: the token of their browser or client. address: where the request came from; for limits, never recorded."""
 
     own: str
     account: Account | None = None
+    address: str = field(default="", compare=False)
 
     @property
     def token(self) -> str:
@@ -36,6 +37,12 @@ class Visitor:
     def also(self) -> tuple[str, ...]:
         """What else is theirs: what they drew in this browser before they signed in."""
         return (self.own,) if self.account else ()
+
+
+def address(request: Any) -> str:
+    """Where a request came from, as ui.guard found. request: a gr.Request, or Starlette's."""
+    starlette = getattr(request, "request", None) or request
+    return str(starlette.scope.get("hoodwink.address", "")) if starlette is not None else ""
 
 
 def account_of(request: Any) -> Account | None:

@@ -5,6 +5,7 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from urllib.error import HTTPError
 
 import pytest
 from gradio_client import Client
@@ -129,7 +130,10 @@ def test_bad_input_gets_a_sentence_and_records_nothing(client, ledger, strokes, 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
 def test_numbers_json_does_not_have_get_a_sentence_too(app, number):
-    assert "x and y lie between 0 and 280" in call(app, "submit", f'{{"data": [[[[{number}, 1]]], 3]}}')
+    with pytest.raises(HTTPError) as refusal:
+        call(app, "submit", f'{{"data": [[[[{number}, 1]]], 3]}}')
+    assert refusal.value.code == 400
+    assert "the body is no JSON that is taken here" in json.load(refusal.value)["error"]
 
 
 @pytest.mark.parametrize(

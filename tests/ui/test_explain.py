@@ -3,6 +3,7 @@
 import base64
 import json
 
+import anyio
 import numpy as np
 import pytest
 import torch
@@ -145,7 +146,7 @@ def test_other_than_a_digit_is_refused(game, digit):
 @pytest.mark.parametrize("sent", [None, [], {}, {"token": TOKEN}, {"token": TOKEN, "try_id": TRY, "strokes": [[]]}])
 def test_the_server_function_answers_nonsense_with_a_sentence(game, sent):
     functions = {function.__name__: function for function in draw_tab(game).server_fns}
-    answer = functions["explain"](sent, None)
+    answer = anyio.run(functions["explain"], sent, None)
     assert list(answer) == ["error"]
     assert len(answer["error"]) > 20
 

@@ -1,0 +1,290 @@
+"""What stands before every request: which paths there are, how large and what a body may be, whose turn it is, what headers go out.
+
+The page takes no files and Gradio's routes that deal with files are closed, whatever they would refuse by themselves.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import orjson
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY = 1_000_000  # bytes; the largest drawing there may be has half of that
+BODY_WITHIN_SECONDS = 20.0
+OURS = ("ui", "flagging", "model", "retrain", "evaluation")
+
+# All that the page and API clients ask for. Not among it: files, uploads, streams, the proxy, custom components, development.
+GET = re.compile(
+    r"/(|config/?|theme\.css|robots\.txt|favicon\.ico|manifest\.json|pwa_icon(/\d+)?|logout/?|login/(huggingface|callback)"
+    r"|(assets|static|svelte)/[\w./@+-]+"
+    r"|gradio_api/(info/?|openapi\.json|app_id/?|user/?|startup-events|theme\.css|login_check/?|queue/(data|status)"
+    r"|heartbeat/\w{1,64}|call/\w{1,40}/\w{1,64}))"
+)
+POST = re.compile(
+    r"/gradio_api/(look|component_server/?|queue/join/?|cancel|reset/?|(run|api)/\w{1,40}/?|call/(v2/)?\w{1,40}/?)"
+)
+
+log = logging.getLogger("hoodwink")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is around the server. framed_by: sites that may show the page in a frame of theirs; a Space is shown by the Hub.
+
+    behind_proxy: every request comes through a proxy that says in X-Forwarded-For whose it is.
+    """
+
+    behind_proxy: bool = False
+    framed_by: tuple[str, ...] = ()
+    scripts_from: tuple[str, ...] = ()
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], behind_proxy: bool) -> "Surroundings":
+        if environment.get("SYSTEM") != "spaces":
+            return cls(behind_proxy)
+        # The script lets the Hub's page give the frame the height it needs; Gradio asks for it.
+        return cls(behind_proxy, ("https://huggingface.co", "https://*.hf.space"), ("https://cdnjs.cloudflare.com",))
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """As OWASP's HTTP headers cheat sheet has them, but for what Gradio needs: its scripts are inline and it compiles some."""
+        policy = {
+            "default-src": "'self'",
+            "script-src": " ".join(("'self' 'unsafe-inline' 'unsafe-eval'", *self.scripts_from)),
+            "style-src": "'self' 'unsafe-inline'",
+            "img-src": "'self' data: blob:",
+            "font-src": "'self' data:",
+            "connect-src": "'self'",
+            "worker-src": "'self' blob:",
+            "object-src": "'none'",
+            "base-uri": "'self'",
+            "form-action": "'self'",
+            "frame-ancestors": " ".join(("'self'", *self.framed_by)),
+        }
+        headers = {
+            "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "strict-origin-when-cross-origin",
+            "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+            "cross-origin-resource-policy": "same-origin",
+        }
+        if not self.framed_by:
+            headers |= {"x-frame-options": "SAMEORIGIN", "cross-origin-opener-policy": "same-origin"}
+        return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+class Guard:
+    """ASGI middleware. What it refuses is answered with {"error": a sentence}."""
+
+    def __init__(self, app: ASGIApp, surroundings: Surroundings) -> None:
+        self._app = app
+        self._behind_proxy = surroundings.behind_proxy
+        self._headers = surroundings.headers()
+        self._turns = Turns()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return  # a websocket is not among what the page uses: closed unanswered
+        scope["hoodwink.address"] = address = address_of(scope, self._behind_proxy)
+        answer = _Answer(scope, send, self._headers)
+        try:
+            _check_path(scope)
+            if scope["method"] == "POST":
+                receive = await _checked_body(scope, receive)
+            await self._turns.wait(address)
+            await self._app(scope, receive, answer.send)
+        except _Refused as refused:
+            await answer.error(refused.status, str(refused))
+        except Exception as error:
+            if answer.started:
+                raise
+            await answer.failed(error)
+
+
+class _Answer:
+    """An answer under way, with the headers every answer gets."""
+
+    def __init__(self, scope: Scope, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+        self._scope, self._send, self._headers = scope, send, headers
+        self.started = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            # Gradio answers 500 where the caller sent something its functions refuse; what fails of ours raises.
+            if message["status"] == 500 and self._scope["method"] == "POST":
+                message["status"] = 400
+            if "assets" not in self._scope["path"]:
+                self._headers_for(message)
+            message["headers"] = [*message["headers"], *self._headers]
+        await self._send(message)
+
+    def _headers_for(self, message: Message) -> None:
+        """What was answered to one is not kept for another."""
+        if not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
+            message["headers"] = [*message["headers"], (b"cache-control", b"no-store")]
+
+    async def error(self, status: int, sentence: str) -> None:
+        await JSONResponse({"error": sentence}, status)(self._scope, _nothing, self.send)
+
+    async def failed(self, error: Exception) -> None:
+        """Something was raised. From our own code: our fault. From Gradio's alone: a request that no page of ours sends."""
+        if _is_ours(error):
+            log.error("%s %s failed", self._scope["method"], self._scope["path"], exc_info=error)
+            message: tuple[int, str] = 503, "something went wrong here; it is logged, try again in a moment"
+        else:
+            log.info("%s %s refused: %r", self._scope["method"], self._scope["path"], error)
+            message = 400, "this is no request that the page or an API client sends; reload the page, or see /?view=api"
+        await self.error(*message)
+
+
+class Turns:
+    """One request is begun in each round of the event loop, of each address in its turn.
+
+    An address that sends many at once so waits behind its own, and others are answered in between.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    async def wait(self, address: str) -> None:
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._next)
+        self._waiting.setdefault(address, deque()).append(turn)
+        await turn
+
+    def _next(self) -> None:
+        address, turns = next(iter(self._waiting.items()))
+        turn = turns.popleft()
+        del self._waiting[address]
+        if turns:
+            self._waiting[address] = turns  # behind the others
+        if not turn.done():  # the client may have gone
+            turn.set_result(None)
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._next)
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def _check_path(scope: Scope) -> None:
+    method, path = scope["method"], scope["path"]
+    known = {"GET": GET, "HEAD": GET, "POST": POST, "OPTIONS": POST}.get(method)
+    if known is None:
+        raise _Refused(405, f"{method[:20]} is not used here; the page and its API use GET and POST")
+    if not known.fullmatch(path) or ".." in path:
+        raise _Refused(404, f"there is nothing at {path[:80]!r} for {method}; the page is at /, its API at /?view=api")
+
+
+async def _checked_body(scope: Scope, receive: Receive) -> Receive:
+    """The body as a whole, once it is known to be JSON of a size we take."""
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if not kind.lower().startswith(b"application/json"):
+        raise _Refused(415, f"the body is {kind[:60].decode('latin-1')!r}; send application/json")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN_SECONDS):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Refused(400, "the connection was closed before the body had come")
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > MAX_BODY:
+                    raise _Refused(413, f"the body is larger than {MAX_BODY} bytes; a drawing has fewer points")
+    except TimeoutError:
+        raise _Refused(408, f"the body did not come within {BODY_WITHIN_SECONDS:.0f} s; send it again") from None
+    try:
+        scope["hoodwink.body"] = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _Refused(400, f"the body is no JSON that is taken here: {error.msg}") from None
+    if not isinstance(scope["hoodwink.body"], dict):
+        raise _Refused(400, "the body is no JSON object; see /?view=api for what is sent")
+    _check_call(scope["path"], scope["hoodwink.body"])
+    return _replayed(bytes(body), receive)
+
+
+def _check_call(path: str, body: dict[str, object]) -> None:
+    """What Gradio takes for granted of the callers of its functions, and fails on where it is not so."""
+    session = body.get("session_hash")
+    if session is not None and not (isinstance(session, str) and re.fullmatch(r"[\w-]{1,64}", session)):
+        raise _Refused(400, "session_hash is no short text of letters and digits; reload the page")
+    if "/component_server" in path:
+        name, number = body.get("fn_name"), body.get("component_id")
+        if (
+            session is None
+            or type(number) is not int
+            or not isinstance(name, str)
+            or not re.fullmatch(r"\w{1,40}", name)
+        ):
+            raise _Refused(400, "a call has a session_hash, the component_id, the fn_name and data; reload the page")
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    unread = True
+
+    async def replay() -> Message:
+        nonlocal unread
+        if unread:
+            unread = False
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return replay
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def _is_ours(error: BaseException) -> bool:
+    trace = error.__traceback__
+    names = []
+    while trace:
+        names.append(str(trace.tb_frame.f_globals.get("__name__", "")))
+        trace = trace.tb_next
+    return any(name.split(".")[0] in OURS and name != __name__ for name in names)
+
+
+def address_of(scope: Scope, behind_proxy: bool) -> str:
+    """Whose request it is, as far as the network can tell: an IPv4 address, or the /64 of an IPv6 one.
+
+    Behind a proxy the last public address of X-Forwarded-For: what stands before it, the client may have written itself.
+    """
+    client = scope.get("client")
+    found = client[0] if client else ""
+    if behind_proxy:
+        sent = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
+        found = next(_public(reversed(sent.split(","))), found)
+    try:
+        address = ipaddress.ip_address(found)
+    except ValueError:
+        return found[:64]
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _public(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        try:
+            if ipaddress.ip_address(name.strip()).is_global:
+                yield name.strip()
+        except ValueError:
+            continue

@@ -1,0 +1,100 @@
+"""How much one annotator and one address may ask for: floods are slowed down first, then refused with a sentence."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flagging.attempts import Refused
+from ui.people import Visitor
+
+MOST_KEYS = 20_000  # of one limit; beyond, those that have had a rest are forgotten
+LONGEST_WAIT_SECONDS = 0.25  # a little too fast is only slowed down; whoever would wait longer is refused
+
+
+class TooMany(Refused):
+    """Refused for the number of requests alone; the same request is taken again in a moment."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many a second for good, and `burst` more at once after a rest."""
+
+    per_second: float
+    burst: int
+
+
+class Limit:
+    """Requests of one kind, each key (annotator or address) for itself.
+
+    The generic cell rate algorithm (ITU-T I.371): one number a key, the time at which all it asked for would be done at
+    the steady rate.
+    """
+
+    def __init__(self, what: str, of: str, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what, self._of, self._rate, self._clock = what, of, rate, clock
+        self._done: dict[str, float] = {}
+
+    def take(self, key: str) -> float:
+        """Count one request; seconds to wait before it is answered. Raises TooMany, then it is not counted."""
+        now = self._clock()
+        done = max(self._done.get(key, now), now)
+        wait = max(0.0, done - now - self._rate.burst / self._rate.per_second)
+        if wait > LONGEST_WAIT_SECONDS:
+            raise TooMany(
+                f"too many {self._what} from one {self._of}: {self._rate.per_second:g} a second are answered; "
+                "nothing was recorded, wait a second and go on"
+            )
+        if key not in self._done and len(self._done) >= MOST_KEYS:
+            self._forget(now)
+        self._done[key] = done + 1 / self._rate.per_second
+        return wait
+
+    def _forget(self, now: float) -> None:
+        rested = [key for key, done in self._done.items() if done <= now]
+        for key in rested or list(self._done)[: MOST_KEYS // 2]:
+            del self._done[key]
+
+
+class Limits:
+    """All limits of a running game.
+
+    scale: HOODWINK_LIMITS; 2 allows twice as much, 0 anything. Raises ValueError for less.
+    """
+
+    # A pen moves 60 to 120 times a second and asks once at a time; a class of 64 draws behind one address.
+    PREDICTIONS = Rate(100, 200), Rate(2000, 20_000)
+    SUBMISSIONS = Rate(20, 100), Rate(200, 2000)
+    READINGS = Rate(10, 60), Rate(100, 1000)
+
+    def __init__(self, scale: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+        if not 0 <= scale <= 1_000_000:
+            raise ValueError(f"HOODWINK_LIMITS is {scale}; use 1, more for more at once, or 0 for no limits")
+
+        def pair(what: str, rates: tuple[Rate, Rate]) -> list[Limit]:
+            scaled = [Rate(rate.per_second * scale, rate.burst * scale) for rate in rates] if scale else []
+            return [Limit(what, of, rate, clock) for of, rate in zip(("annotator", "address"), scaled, strict=False)]
+
+        self._predictions = pair("predictions", self.PREDICTIONS)
+        self._submissions = pair("drawings", self.SUBMISSIONS)
+        self._readings = pair("readings", self.READINGS)
+
+    async def predicting(self, who: Visitor) -> None:
+        """Returns when it is this visitor's turn. Raises TooMany, after a while that a loop of requests feels."""
+        await _wait(self._predictions, who)
+
+    async def submitting(self, who: Visitor) -> None:
+        await _wait(self._submissions, who)
+
+    async def judging(self, who: Visitor) -> None:
+        await _wait(self._readings, who)
+
+
+async def _wait(limits: list[Limit], who: Visitor) -> None:
+    try:
+        wait = max((limit.take(key) for limit, key in zip(limits, (who.token, who.address), strict=False)), default=0.0)
+    except TooMany:
+        await asyncio.sleep(LONGEST_WAIT_SECONDS)
+        raise
+    if wait:
+        await asyncio.sleep(wait)
