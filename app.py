@@ -33,6 +33,7 @@ def main() -> None:
     log.setLevel(logging.INFO)
     environment = os.environ
     torch.set_num_threads(1)  # one small image at a time: a second thread only costs
+    torch.backends.mkldnn.set_flags(False)  # for one image what oneDNN prepares costs more than it saves
     token = environment.get("HOODWINK_MAINTAINER_TOKEN") or ""
     made = not token
     token = token or secrets.token_urlsafe(24)
