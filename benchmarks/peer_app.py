@@ -45,7 +45,7 @@ def build() -> gr.Blocks:
     with gr.Blocks(title="Digits", analytics_enabled=False) as page:
         # Without an alpha channel Gradio puts the drawing on white before it hands it over.
         pad = gr.Sketchpad(
-            type="pil", image_mode="L", canvas_size=CANVAS_SIZE, brush=INK, layers=False, elem_id="pad"
+            type="pil", image_mode="L", canvas_size=CANVAS_SIZE, brush=INK, layers=False, width=340, elem_id="pad"
         )
         label = gr.Label(elem_id="label")
         pad.change(predict, pad, label, api_name="predict")

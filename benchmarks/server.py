@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -119,3 +119,15 @@ class RunningApp:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+@contextlib.contextmanager
+def both(one: RunningApp, other: RunningApp) -> Iterator[tuple[RunningApp, RunningApp]]:
+    """Two processes, started at once."""
+    try:
+        for app in (one, other):
+            app.start()
+        yield one.wait(), other.wait()
+    finally:
+        for app in (one, other):
+            app.stop()
