@@ -30,6 +30,7 @@ class Caller:
         return answer
 
     def close(self) -> None:
+        """The next call opens a connection again."""
         self._connection.close()
 
     def _answer(self, method: str, path: str, body: str | None = None) -> bytes:
