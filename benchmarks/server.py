@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -40,10 +40,18 @@ class RunningApp:
     """`with RunningApp(home) as app:` starts `python app.py` and waits until it answers.
 
     Settings of the calling environment reach it only through `settings`, but for HOODWINK_MNIST_DIR.
+    words: what Python is told to run; another page is started in the same way.
     """
 
-    def __init__(self, home: Path, settings: Mapping[str, str] | None = None, start_seconds: float = 60) -> None:
+    def __init__(
+        self,
+        home: Path,
+        settings: Mapping[str, str] | None = None,
+        start_seconds: float = 60,
+        words: Sequence[str] = ("app.py",),
+    ) -> None:
         self.home = home
+        self._words = words
         self.log = home / "app.log"
         self._start_seconds = start_seconds
         self.port = free_port()
@@ -69,7 +77,7 @@ class RunningApp:
         self.home.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py"],
+                [sys.executable, *self._words],
                 cwd=REPOSITORY,
                 env=self.environment,
                 stdout=log,
@@ -111,3 +119,15 @@ class RunningApp:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+@contextlib.contextmanager
+def both(one: RunningApp, other: RunningApp) -> Iterator[tuple[RunningApp, RunningApp]]:
+    """Two processes, started at once."""
+    try:
+        for app in (one, other):
+            app.start()
+        yield one.wait(), other.wait()
+    finally:
+        for app in (one, other):
+            app.stop()

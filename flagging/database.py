@@ -46,13 +46,15 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
+        # SQLite lets who waits to write sleep and try again, up to a tenth of a second: threads of one process take turns.
+        self._turn = threading.RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._create()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that nobody else writes beside; undone as a whole if anything is raised in it."""
-        with self._translated():
+        with self._translated(), self._turn:
             db = self._connection()
             db.execute("BEGIN IMMEDIATE")
             try:
