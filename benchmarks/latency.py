@@ -164,7 +164,12 @@ def describe(
             Row("90 % within", milliseconds(our.p90), milliseconds(their.p90), times(their.p90 / our.p90)),
             Row("worst", milliseconds(our.worst), milliseconds(their.worst), times(their.worst / our.worst)),
         ],
-        {"ours_ms": our.rounded(), "peer_ms": their.rounded(), "peer_unsent_ms": silent.rounded(), "ratio": round(ratio, 1)},
+        {
+            "ours_ms": our.rounded(),
+            "peer_ms": their.rounded(),
+            "peer_unsent_ms": silent.rounded(),
+            "ratio": round(ratio, 1),
+        },
     )
 
 

@@ -1,22 +1,23 @@
 """Drawers at work: connections that ask for predictions of real pen digits, one after the other, each as its own annotator.
 
-Runs as a process of its own, so that what it costs is not the server's: `python -m benchmarks.load URL --drawers 64`. One line
-of JSON when it has ended.
+They run in a process of their own, so that what they cost is not the server's.
 """
 
 import asyncio
 import json
 import random
-import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import aiohttp
 import typer
 
 from benchmarks.pen_digits import load_pen_digits
+from benchmarks.quantiles import Spread
+from benchmarks.server import REPOSITORY
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,42 @@ class Load:
     weights: int  # how many different ones answered
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """Linear between the two nearest; values: at least one."""
-    return statistics.quantiles([*values, *values][: max(2, len(values))], n=1000, method="inclusive")[
-        round(share * 1000) - 1
-    ]
+@dataclass(frozen=True)
+class Kind:
+    """How the drawers behave. a_second: requests, all together; None: each asks again as soon as it was answered.
+
+    address: of this machine, to ask from. one: all are the same annotator. submit: they submit instead of looking.
+    """
+
+    drawers: int = 64
+    seconds: float = 20.0
+    a_second: float | None = None
+    address: str = ""
+    one: bool = False
+    submit: bool = False
+
+
+def put(url: str, kind: Kind, seed: int = 1) -> Load:
+    """Put a load on an app, from a process of its own, and wait until it has ended."""
+    return ended(start(url, kind, seed))
+
+
+def start(url: str, kind: Kind, seed: int = 1) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "benchmarks.load", url, json.dumps(asdict(kind)), str(seed)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+
+
+def ended(process: "subprocess.Popen[str]") -> Load:
+    """Raises RuntimeError if it could not do its work."""
+    out, _ = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"the load ended with {process.returncode}; what it wrote stands above")
+    return Load(**json.loads(out))
 
 
 class Drawers:
-    """drawers connections for some seconds; every one at once asks again, or, with `a_second`, all together so often."""
-
-    def __init__(self, url: str, drawers: int, seconds: float, a_second: float | None, address: str, seed: int) -> None:
-        self._url, self._drawers, self._seconds, self._a_second = url, drawers, seconds, a_second
-        self._address, self._random = address, random.Random(seed)
+    def __init__(self, url: str, kind: Kind, seed: int) -> None:
+        self._url, self._kind, self._random = url.rstrip("/"), kind, random.Random(seed)
         self._took: list[float] = []
         self._ended: list[float] = []
         self._weights: set[str] = set()
@@ -54,40 +78,50 @@ class Drawers:
         self._strokes = [digit.strokes for digit in self._random.sample(digits, 500)]
 
     async def run(self) -> Load:
-        connector = aiohttp.TCPConnector(limit=0, local_addr=(self._address, 0) if self._address else None)
+        kind = self._kind
+        connector = aiohttp.TCPConnector(limit=0, local_addr=(kind.address, 0) if kind.address else None)
         async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(60)) as session:
-            until = time.monotonic() + self._seconds
-            await asyncio.gather(*(self._draw(session, until) for _ in range(self._drawers)))
+            await self._find_page(session)
+            until = time.monotonic() + kind.seconds
+            await asyncio.gather(*(self._draw(session, until) for _ in range(kind.drawers)))
         gaps = [later - earlier for earlier, later in zip(self._ended, self._ended[1:], strict=False)]
+        took = Spread.of([1000 * seconds for seconds in self._took])
         return Load(
-            answers=len(self._took),
+            answers=took.n,
             failed=self._failed,
-            a_second=len(self._took) / self._seconds,
-            p50_ms=1000 * quantile(self._took, 0.5),
-            p99_ms=1000 * quantile(self._took, 0.99),
-            longest_ms=1000 * max(self._took),
+            a_second=took.n / kind.seconds,
+            p50_ms=took.median,
+            p99_ms=took.p99,
+            longest_ms=took.worst,
             gap_ms=1000 * max(gaps, default=0.0),
             weights=len(self._weights),
         )
 
+    async def _find_page(self, session: aiohttp.ClientSession) -> None:
+        async with session.get(f"{self._url}/config") as response:
+            config = await response.json()
+        self._page = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "draw")
+
     async def _draw(self, session: aiohttp.ClientSession, until: float) -> None:
         """One drawer: a drawing grows stroke by stroke and point by point; each look is one request."""
-        token = f"drawer-{self._random.getrandbits(64):016x}"
-        pause = self._drawers / self._a_second if self._a_second else 0.0
+        token = "one-and-the-same" if self._kind.one else f"drawer-{self._random.getrandbits(64):016x}"
+        pause = self._kind.drawers / self._kind.a_second if self._kind.a_second else 0.0
         due = time.monotonic() + self._random.random() * pause
-        while due < until:
-            try_id = f"{self._random.getrandbits(128):032x}"
-            for strokes in looks(self._random.choice(self._strokes)):
+        while True:
+            strokes = self._random.choice(self._strokes)
+            drawing = {"token": token, "try_id": f"{self._random.getrandbits(128):032x}"}
+            for seen in [strokes] if self._kind.submit else looks(strokes):
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 if time.monotonic() >= until:
                     return
-                await self._ask(session, {"token": token, "try_id": try_id, "strokes": strokes}, due if pause else None)
+                await self._ask(session, drawing | {"strokes": seen}, due if pause else None)
                 due = max(due + pause, time.monotonic() - 1.0)  # a backlog of a second at most is made up for
 
     async def _ask(self, session: aiohttp.ClientSession, drawing: dict[str, Any], due: float | None) -> None:
         # From when it was due: a server that is late keeps no drawer from being counted as waiting.
         began = time.monotonic() if due is None else due
-        async with session.post(f"{self._url.rstrip('/')}/gradio_api/look", json=drawing) as response:
+        path, sent = ("component_server", self._submission(drawing)) if self._kind.submit else ("look", drawing)
+        async with session.post(f"{self._url}/gradio_api/{path}", json=sent) as response:
             answer = await response.json()
         if response.status != 200 or "prediction" not in answer:
             self._failed += 1
@@ -96,6 +130,10 @@ class Drawers:
         self._took.append(ended - began)
         self._ended.append(ended)
         self._weights.add(answer["weights_id"])
+
+    def _submission(self, drawing: dict[str, Any]) -> dict[str, Any]:
+        data = drawing | {"label": 1}
+        return {"session_hash": drawing["try_id"], "component_id": self._page, "fn_name": "submit", "data": data}
 
 
 def looks(strokes: list[list[list[float]]]) -> list[list[list[list[float]]]]:
@@ -106,16 +144,9 @@ def looks(strokes: list[list[list[float]]]) -> list[list[list[list[float]]]]:
     return [*asked, strokes]
 
 
-def main(
-    url: Annotated[str, typer.Argument(help="Address of a running app.")],
-    drawers: Annotated[int, typer.Option(help="Connections.")] = 64,
-    seconds: Annotated[float, typer.Option(help="How long.")] = 20.0,
-    a_second: Annotated[float, typer.Option(help="Requests a second, all together; 0: as fast as they are answered.")] = 0,
-    address: Annotated[str, typer.Option(help="Address of this machine to ask from, for example 127.0.0.2.")] = "",
-    seed: Annotated[int, typer.Option(help="Of the drawings and their order.")] = 1,
-) -> None:
-    """Put a load of predictions on a running app and say how it answered."""
-    print(json.dumps(asdict(asyncio.run(Drawers(url, drawers, seconds, a_second or None, address, seed).run()))))
+def main(url: str, kind: str, seed: int) -> None:
+    """Put a load on a running app and say, as JSON, how it answered. kind: of Kind, as JSON."""
+    print(json.dumps(asdict(asyncio.run(Drawers(url, Kind(**json.loads(kind)), seed).run()))))
 
 
 if __name__ == "__main__":
