@@ -1,5 +1,6 @@
 """Hoodwink: draw a digit, hoodwink the model, make it better. `python app.py`, then open the address it prints."""
 
+import gc
 import logging
 import os
 import secrets
@@ -25,6 +26,7 @@ from ui.limits import Limits
 from ui.page import build_page, launch_options
 
 RESTORE_WITHIN_SECONDS = 600.0
+SWITCH_SECONDS = 0.0005  # how long a thread keeps Python from those who wait for a prediction; 5 ms as it comes
 log = logging.getLogger("hoodwink")
 
 
@@ -32,6 +34,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)
     environment = os.environ
+    sys.setswitchinterval(SWITCH_SECONDS)
     torch.set_num_threads(1)  # one small image at a time: a second thread only costs
     torch.backends.mkldnn.set_flags(False)  # for one image what oneDNN prepares costs more than it saves
     token = environment.get("HOODWINK_MAINTAINER_TOKEN") or ""
@@ -59,9 +62,12 @@ def main() -> None:
         game.start()
         page = build_page(game)
         page.queue(default_concurrency_limit=8)
-        _, url, _ = page.launch(prevent_thread_lock=True, **launch_options(game, surroundings))
+        _, url, _ = page.launch(prevent_thread_lock=True, **launch_options(game, page, surroundings))
         if made:
             print(f"* Maintain it at:   {url.rstrip('/')}/#maintainer={quote(token)}", flush=True)
+        # What is there now stays: searching it for garbage again and again would hold everybody up for 0.3 s at a time.
+        gc.collect()
+        gc.freeze()
         page.block_thread()
     except (ValueError, RuntimeError, OSError) as error:
         sys.exit(f"hoodwink: {error}")

@@ -54,4 +54,4 @@ def build() -> gr.Blocks:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)  # as app.py: one small image at a time
-    build().queue(default_concurrency_limit=8).launch(run_history=False)
+    build().queue().launch(run_history=False)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flagging import standings
+from flagging.turns import Turns
 
 ROWS, CACHES, HUB = (Path(__file__).with_name(name) for name in ("schema.sql", "caches.sql", "hub.sql"))
 SCHEMA_VERSION = 3
@@ -47,14 +48,14 @@ class Database:
         self._path = path
         self._local = threading.local()
         # SQLite lets who waits to write sleep and try again, up to a tenth of a second: threads of one process take turns.
-        self._turn = threading.RLock()
+        self._turns = Turns()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._create()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that nobody else writes beside; undone as a whole if anything is raised in it."""
-        with self._translated(), self._turn:
+        with self._translated(), self._turns.turn(BUSY_SECONDS):
             db = self._connection()
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -123,7 +124,7 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, TimeoutError) as error:
             raise LedgerUnavailable(
                 f"the ledger {self._path.name} could not be used ({error}); nothing was saved, try again in a moment"
             ) from error

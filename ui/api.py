@@ -32,7 +32,7 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         def work(who: Visitor) -> dict[str, Any]:
             return game.predict(strokes, who.token)
 
-        return await _in_turn(who, request, game.limits.predicting, work)
+        return await _in_turn(game, who, request, game.limits.predicting, work)
 
     async def submit(strokes: list, label: int, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Submit a drawing as an attempt: it is read by the served model and recorded.
@@ -45,7 +45,7 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         def work(who: Visitor) -> dict[str, Any]:
             return game.submit(strokes, label, who.token)[0]
 
-        return await _in_turn(who, request, game.limits.submitting, work)
+        return await _in_turn(game, who, request, game.limits.submitting, work)
 
     def retract(attempt_id: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Take back an attempt of your own, by the attempt_id that /submit gave. It then counts nowhere.
@@ -81,7 +81,7 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         def work(who: Visitor) -> dict[str, Any]:
             return game.judge(attempt_id, reading, who.token, who.also)
 
-        return await _in_turn(who, request, game.limits.judging, work)
+        return await _in_turn(game, who, request, game.limits.judging, work)
 
     def status() -> dict:  # type: ignore[type-arg]
         """The open round, the served weights, counts, how far a retraining is, and the last decision."""
@@ -133,6 +133,7 @@ def _token(request: gr.Request) -> str:
 
 
 async def _in_turn(
+    game: Game,
     who: Callable[[gr.Request], Visitor],
     request: gr.Request,
     turn: Callable[[Visitor], Awaitable[None]],
@@ -142,7 +143,7 @@ async def _in_turn(
     try:
         visitor = who(request)
         await turn(visitor)
-        return await anyio.to_thread.run_sync(work, visitor)
+        return await anyio.to_thread.run_sync(work, visitor, limiter=game.recording)
     except (ValueError, LedgerUnavailable, OSError) as error:
         raise gr.Error(str(error), print_exception=False) from error
 

@@ -51,7 +51,7 @@ async def in_turn(
         sent = fields(data)
         who = visitor(game, sent, request)
         await turn(who)
-        return await anyio.to_thread.run_sync(work, sent, who)
+        return await anyio.to_thread.run_sync(work, sent, who, limiter=game.recording)
     except (ValueError, LedgerUnavailable, OSError) as error:
         return {"error": str(error)}
 

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from anyio import CapacityLimiter
+
 from flagging.attempts import Answer, Attempt, Refused
 from flagging.callback import LedgerCallback
 from flagging.database import LedgerUnavailable
@@ -74,6 +76,8 @@ class Game:
         self.settings = settings
         self.live = live
         self.limits = limits or Limits()
+        # The ledger takes one writer at a time: more threads would only keep those waiting who look.
+        self.recording, self.noting, self.reading = CapacityLimiter(1), CapacityLimiter(1), CapacityLimiter(4)
         self.sign_in = sign_in
         self._maintainers = frozenset(name.lower() for name in maintainers) if sign_in else frozenset()
         self._maintainer_token = maintainer_token

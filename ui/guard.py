@@ -214,24 +214,14 @@ async def _checked_body(scope: Scope, receive: Receive) -> Receive:
         raise _Refused(400, f"the body is no JSON that is taken here: {error.msg}") from None
     if not isinstance(scope["hoodwink.body"], dict):
         raise _Refused(400, "the body is no JSON object; see /?view=api for what is sent")
-    _check_call(scope["path"], scope["hoodwink.body"])
+    _check_session(scope["hoodwink.body"])
     return _replayed(bytes(body), receive)
 
 
-def _check_call(path: str, body: dict[str, object]) -> None:
-    """What Gradio takes for granted of the callers of its functions, and fails on where it is not so."""
+def _check_session(body: dict[str, object]) -> None:
     session = body.get("session_hash")
     if session is not None and not (isinstance(session, str) and re.fullmatch(r"[\w-]{1,64}", session)):
         raise _Refused(400, "session_hash is no short text of letters and digits; reload the page")
-    if "/component_server" in path:
-        name, number = body.get("fn_name"), body.get("component_id")
-        if (
-            session is None
-            or type(number) is not int
-            or not isinstance(name, str)
-            or not re.fullmatch(r"\w{1,40}", name)
-        ):
-            raise _Refused(400, "a call has a session_hash, the component_id, the fn_name and data; reload the page")
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

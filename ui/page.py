@@ -15,13 +15,14 @@ from ui.game import Game
 from ui.guard import Guard, Surroundings
 from ui.header import header
 from ui.judge import judge_tab
-from ui.look import look_route
 from ui.maintain import maintain_tab
 from ui.mine import mine_tab
 from ui.rounds import rounds_tab
+from ui.routes import routes
 from ui.stress import stress_tab
 
 HERE = Path(__file__).parent
+MOST_SESSIONS = 500  # that Gradio remembers; of ours only the Maintain tab has anything in one
 STYLES = ("page.css", "rounds.css", "explain.css", "stress.css")
 
 
@@ -55,7 +56,7 @@ async def back_to_the_game(request: Request, error: Exception) -> RedirectRespon
     return RedirectResponse(str(request.base_url))
 
 
-def launch_options(game: Game, surroundings: Surroundings) -> dict[str, Any]:
+def launch_options(game: Game, page: gr.Blocks, surroundings: Surroundings) -> dict[str, Any]:
     """What the page needs of Blocks.launch: its looks, no history, no uploads."""
     return {
         # System fonts: the page needs nothing from elsewhere.
@@ -70,10 +71,11 @@ def launch_options(game: Game, surroundings: Surroundings) -> dict[str, Any]:
         "footer_links": ["api"],
         "run_history": False,
         "show_error": True,  # what Gradio itself refuses gets its sentence too
+        "state_session_capacity": MOST_SESSIONS,
         "max_file_size": 1,  # byte; nothing here takes files
         "app_kwargs": {
             "exception_handlers": {OAuthError: back_to_the_game},
-            "routes": [look_route(game)],
+            "routes": routes(game, page),
             "middleware": [Middleware(Guard, surroundings)],
         },
     }
