@@ -72,6 +72,13 @@ class RunningApp:
         self.start()
         return self.wait()
 
+    @property
+    def pid(self) -> int:
+        """Raises RuntimeError before it was started."""
+        if self.process is None:
+            raise RuntimeError("the app was not started")
+        return self.process.pid
+
     def start(self) -> None:
         """Start it, without waiting for an answer."""
         self.home.mkdir(parents=True, exist_ok=True)
