@@ -266,12 +266,13 @@ class Ledger:
             ).fetchall()
         return list(map(_attempt, rows))
 
-    def frozen_drawings(self) -> list[Attempt]:
-        """The drawings of all frozen test sets that are still usable, oldest first."""
+    def frozen_drawings(self, number: int | None = None) -> list[Attempt]:
+        """The drawings of all frozen test sets, or of one round's, that are still usable, oldest first."""
         with self._database.reading() as db:
             rows = db.execute(
                 f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE s.usable = 1 AND a.attempt_id IN "
-                "(SELECT value FROM rounds, json_each(rounds.test_set)) ORDER BY a.seq"
+                "(SELECT value FROM rounds, json_each(rounds.test_set) WHERE number = coalesce(?, number)) ORDER BY a.seq",
+                (number,),
             ).fetchall()
         return list(map(_attempt, rows))
 
