@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import typer
-from playwright.sync_api import Browser, FloatRect, Page, TimeoutError
+from playwright.sync_api import Browser, FloatRect, Page
+from playwright.sync_api import TimeoutError as NoAnswer
 
 from benchmarks.browser import WINDOW, box_of, chromium, draw
 from benchmarks.pen_digits import PenDigit, load_pen_digits
@@ -91,7 +92,7 @@ class PeerPage:
             self._page.wait_for_timeout(300)
             strokes = [[*stroke[:-1:PEER_EVERY], stroke[-1]] for stroke in digit.strokes]
             draw(self._page, strokes, self._paper(), SECONDS_PER_POINT)
-            with suppress(TimeoutError):
+            with suppress(NoAnswer):
                 self._page.wait_for_function("window.changed !== null", timeout=PEER_ANSWERS_WITHIN_MS)
             self._page.wait_for_timeout(PEER_QUIET_MS)
             wait, unsent = self._page.evaluate(WAITED)
@@ -164,7 +165,12 @@ def describe(
             Row("90 % within", milliseconds(our.p90), milliseconds(their.p90), times(their.p90 / our.p90)),
             Row("worst", milliseconds(our.worst), milliseconds(their.worst), times(their.worst / our.worst)),
         ],
-        {"ours_ms": our.rounded(), "peer_ms": their.rounded(), "peer_unsent_ms": silent.rounded(), "ratio": round(ratio, 1)},
+        {
+            "ours_ms": our.rounded(),
+            "peer_ms": their.rounded(),
+            "peer_unsent_ms": silent.rounded(),
+            "ratio": round(ratio, 1),
+        },
     )
 
 

@@ -128,7 +128,12 @@ def describe(
             f"at most {START_TIMES} x",
             later <= START_TIMES,
         ),
-        Row("first answer, empty ledger", f"{empty.median:.2f} s", f"{imports.median:.2f} s", times(empty.median / imports.median)),
+        Row(
+            "first answer, empty ledger",
+            f"{empty.median:.2f} s",
+            f"{imports.median:.2f} s",
+            times(empty.median / imports.median),
+        ),
     ]
     for what, held in (("20 predictions", drawn), ("20 predictions and every tab", opened)):
         ours, theirs = (Spread.of([memory.pss for memory in held[name]]).median for name in ("big", "empty"))

@@ -155,7 +155,8 @@ class History:
         # All in one go and the same number at a time: every new batch size is another kernel that oneDNN keeps in memory.
         # Channels last: max-pooling takes a third of the time.
         images = torch.cat([test_set.digits.images for test_set in sets.values()])
-        seen = predict_digits(network.to(memory_format=torch.channels_last), images, batch=AT_ONCE)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        seen = predict_digits(network, images, batch=AT_ONCE)
         sizes = [len(test_set.digits) for test_set in sets.values()]
         for (number, test_set), read in zip(sets.items(), seen.split(sizes), strict=True):
             right = int((read == test_set.digits.labels).sum())
