@@ -118,7 +118,7 @@ def _opened(browser: Browser, url: str, wait_for: str) -> Page:
 
 def measure(short: bool) -> Section:
     """From pen-up to the answer on the page: ours, and the tutorial's app on stock Gradio."""
-    blocks, ours_each, peer_each = (2, 6, 1) if short else (4, 15, 5)
+    blocks, ours_each, peer_each = (2, 4, 1) if short else (4, 15, 5)
     digits = [d for d in load_pen_digits("centred") if len(d.strokes) == 1][: blocks * ours_each]
     ours: list[float] = []
     peer: list[float] = []
