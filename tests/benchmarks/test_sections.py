@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import fine_tuning, first_stroke, latency, start
+from benchmarks import fine_tuning, first_stroke, latency, start, submit
 from benchmarks.fine_tuning import Learnt
 from benchmarks.first_stroke import Load
 from benchmarks.memory import Memory, memory_of
@@ -42,6 +43,17 @@ def test_start_and_memory_are_held_against_imports_and_an_empty_ledger():
     small, large = Memory(400, 300), Memory(500, 400)
     section = start.describe(10, seconds, {"big": [small], "empty": [small]}, {"big": [large], "empty": [small]})
     assert [row.reached for row in section.rows] == [False, None, True, False]
+
+
+def test_submissions_must_be_quick_and_must_not_grow_slower_with_the_ledger():
+    def drawers(ms):
+        return SimpleNamespace(alone_ms=[ms] * 100, at_once_ms=[2 * ms] * 100, first_ms=[ms])
+
+    section = submit.describe(20_000, [drawers(8.0), drawers(10.0)], [1.0])
+    assert [row.reached for row in section.rows if row.reached is not None] == [True] * 5
+    assert section.figures["grown"] == 1.25
+    slow = submit.describe(20_000, [drawers(8.0), drawers(11.0)], [1.0])
+    assert [row.what for row in slow.missed] == ["20,000 attempts, median", "median, big against small"]
 
 
 def test_fine_tuning_must_win_with_every_seed():
