@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -100,6 +101,7 @@ def _promote(db: sqlite3.Connection, folder: Path, rounds: int) -> Network:
 @torch.inference_mode()
 def _add_pool(db: sqlite3.Connection, digits: Sequence[PenDigit], network: Network) -> int:
     """The drawings to multiply, as the ledger keeps them, by whether they fool; how many there are of each kind."""
+    digits = [replace(digit, strokes=_as_sent(digit.strokes)) for digit in digits]
     drawn = digits_of(digits)
     pixels = as_pixels(drawn.images)
     shares = torch.softmax(network(pixels).double(), 1).tolist()
@@ -108,7 +110,15 @@ def _add_pool(db: sqlite3.Connection, digits: Sequence[PenDigit], network: Netwo
     for digit, image, share, likeness in zip(digits, drawn.images, shares, features, strict=True):
         prediction = max(range(10), key=share.__getitem__)
         fools = int(prediction != digit.label)
-        row = (fools, len(rows[fools]), _timed(digit.strokes), _png(image), digit.label, prediction, json.dumps(share))
+        row = (
+            fools,
+            len(rows[fools]),
+            json.dumps(digit.strokes, separators=(",", ":")),
+            _png(image),
+            digit.label,
+            prediction,
+            json.dumps(share),
+        )
         rows[fools].append((*row, likeness.tobytes()))
     columns = "fools, number, strokes, image, label, prediction, probabilities, features"
     db.execute(f"CREATE TEMP TABLE pool ({columns}, PRIMARY KEY (fools, number)) WITHOUT ROWID")
@@ -117,10 +127,10 @@ def _add_pool(db: sqlite3.Connection, digits: Sequence[PenDigit], network: Netwo
     return size
 
 
-def _timed(strokes: Strokes) -> str:
+def _as_sent(strokes: Strokes) -> Strokes:
+    """As the page sends them: tenths of a unit, and the time of each point."""
     points = iter(range(10_000))
-    timed = [[[round(x, 1), round(y, 1), MS_A_POINT * next(points)] for x, y in stroke] for stroke in strokes]
-    return json.dumps(timed, separators=(",", ":"))
+    return [[[round(x, 1), round(y, 1), MS_A_POINT * next(points)] for x, y in stroke] for stroke in strokes]
 
 
 def _png(image: torch.Tensor) -> bytes:

@@ -11,7 +11,7 @@ class Caller:
     """One browser: a connection that is kept open, and the token of an annotator."""
 
     def __init__(self, app: RunningApp, token: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=600)
         self._token = token
         components = json.loads(self._answer("GET", "/config"))["components"]
         self._components = {c["props"].get("elem_id"): c["id"] for c in components}

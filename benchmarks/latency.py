@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import typer
-from playwright.sync_api import Browser, FloatRect, Page, TimeoutError
+from playwright.sync_api import Browser, FloatRect, Page
+from playwright.sync_api import TimeoutError as NoAnswer
 
 from benchmarks.browser import WINDOW, box_of, chromium, draw
 from benchmarks.pen_digits import PenDigit, load_pen_digits
@@ -91,7 +92,7 @@ class PeerPage:
             self._page.wait_for_timeout(300)
             strokes = [[*stroke[:-1:PEER_EVERY], stroke[-1]] for stroke in digit.strokes]
             draw(self._page, strokes, self._paper(), SECONDS_PER_POINT)
-            with suppress(TimeoutError):
+            with suppress(NoAnswer):
                 self._page.wait_for_function("window.changed !== null", timeout=PEER_ANSWERS_WITHIN_MS)
             self._page.wait_for_timeout(PEER_QUIET_MS)
             wait, unsent = self._page.evaluate(WAITED)
@@ -117,7 +118,7 @@ def _opened(browser: Browser, url: str, wait_for: str) -> Page:
 
 def measure(short: bool) -> Section:
     """From pen-up to the answer on the page: ours, and the tutorial's app on stock Gradio."""
-    blocks, ours_each, peer_each = (2, 6, 1) if short else (4, 15, 5)
+    blocks, ours_each, peer_each = (2, 4, 1) if short else (4, 15, 5)
     digits = [d for d in load_pen_digits("centred") if len(d.strokes) == 1][: blocks * ours_each]
     ours: list[float] = []
     peer: list[float] = []

@@ -17,6 +17,11 @@ MAINTAINER_TOKEN = "a-token-for-measuring"
 MNIST = Path(__file__).parents[2] / "shared/data/mnist"
 
 
+def mnist_folder() -> Path:
+    """HOODWINK_MNIST_DIR, else the folder beside the repository."""
+    return Path(os.environ.get("HOODWINK_MNIST_DIR") or MNIST)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -266,12 +266,13 @@ class Ledger:
             ).fetchall()
         return list(map(_attempt, rows))
 
-    def frozen_drawings(self) -> list[Attempt]:
-        """The drawings of all frozen test sets that are still usable, oldest first."""
+    def frozen_drawings(self, number: int | None = None) -> list[Attempt]:
+        """The drawings of all frozen test sets, or of one round's, that are still usable, oldest first."""
         with self._database.reading() as db:
             rows = db.execute(
                 f"SELECT {COLUMNS} FROM {ATTEMPTS} WHERE s.usable = 1 AND a.attempt_id IN "
-                "(SELECT value FROM rounds, json_each(rounds.test_set)) ORDER BY a.seq"
+                "(SELECT value FROM rounds, json_each(rounds.test_set) WHERE number = coalesce(?, number)) ORDER BY a.seq",
+                (number,),
             ).fetchall()
         return list(map(_attempt, rows))
 
@@ -408,9 +409,12 @@ class Ledger:
 
     def likenesses(self, label: int, *, after: int, count: int) -> list[tuple[int, bytes]]:
         """Number and features of the newest fooling drawings of a digit, oldest first, that came after a number."""
+        # Left to itself SQLite goes through all drawings of the digit, which pays off the first time only: CROSS JOIN makes it
+        # begin with those that came after.
+        join = "CROSS JOIN" if after else "JOIN"
         with self._database.reading() as db:
             rows = db.execute(
-                "SELECT l.seq, features FROM likenesses l JOIN standings s USING (attempt_id) "
+                f"SELECT l.seq, features FROM likenesses l {join} standings s USING (attempt_id) "
                 "WHERE l.seq > ? AND s.fooling = 1 AND s.label = ? ORDER BY l.seq DESC LIMIT ?",
                 (after, label, count),
             ).fetchall()
