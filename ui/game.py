@@ -83,7 +83,7 @@ class Game:
         self._open, weights = served_weights(self.ledger, home.weights)
         self.served = ServedModel(weights, self._open.promotion)
         self.callback = LedgerCallback(self.served.answer, self.ledger)
-        self.worker = Worker(home, environment)
+        self.worker = Worker(home, environment, settings.hangs_after_seconds)
         self._publisher = publisher
         self._merged = 0  # what came in from the Hub, up to which scores know it
         self._known_tries: OrderedDict[str, None] = OrderedDict()
@@ -142,6 +142,7 @@ class Game:
                 self.scores.forget()
                 self.scores.missed = True
             self._problem = ""
+            self.worker.end_if_hung()
             failure = self.worker.state().message
             if failure and failure != self._told:
                 log.warning("round %d: %s", now.number, failure)
