@@ -80,14 +80,9 @@ def run(faults: int, seed: int, kinds: Sequence[Kind] = KINDS, pause_seconds: fl
 
 def shared_out(faults: int, kinds: Sequence[Kind]) -> list[Kind]:
     """So many faults, of each kind by its share and at least one where there are enough."""
-    whole = sum(kind.share for kind in kinds)
-    counts = {kind: max(1, int(faults * kind.share / whole)) for kind in kinds}
-    by_share = sorted(kinds, key=lambda kind: -kind.share)
-    position = 0
-    while (left := faults - sum(counts.values())) != 0:
-        kind = by_share[position % len(kinds)]
-        counts[kind] = max(0, counts[kind] + (1 if left > 0 else -1))
-        position += 1
+    counts = dict.fromkeys(kinds, 0)
+    for _ in range(faults):
+        counts[min(kinds, key=lambda kind: (counts[kind] > 0, counts[kind] / kind.share))] += 1
     return [kind for kind, count in counts.items() for _ in range(count)]
 
 
