@@ -1,8 +1,8 @@
 """Break the app in every way we know of while people play, and check after each fault that nothing is lost.
 
 `python -m benchmarks.faults` starts `python app.py` on a data folder of its own. Players draw real pen digits through the
-page's own server functions, rounds train and close all the while (in fewer steps than usual, so that hundreds do). After
-every fault: each acknowledged attempt is in the ledger once and as it was acknowledged, nothing is there that nobody sent,
+page's own server functions; rounds train and close all the while, on fewer digits and in fewer steps than usual, so that
+hundreds do. After every fault: each acknowledged attempt is in the ledger once and as acknowledged, none that nobody sent,
 SQLite finds its file sound, the running totals equal a recount, every server serves the newest promotion and its file is
 complete, rounds and promotions are numbered without gaps; every now and then, and at the end, the open round still closes.
 """
@@ -139,7 +139,7 @@ def as_section(result: Result) -> Section:
         )
     rows.append(Row("all problems", str(len(result.problems)), wanted="0", reached=not result.problems))
     conditions = [
-        f"{faults} faults, seed {result.seed}, {result.seconds:.0f} s; 3 players, threshold 6, rounds of 40 steps.",
+        f"{faults} faults, seed {result.seed}, {result.seconds:.0f} s; 3 players, threshold 6, rounds of 40 steps on a tenth of MNIST.",
         f"{result.attempts} attempts acknowledged, {result.refused} refused with a sentence, {result.answers_lost} answers lost.",
         f"{closed} rounds closed: {', '.join(f'{count} {decision}' for decision, count in result.rounds.items())}.",
         f"The full disk: {result.disk}.",

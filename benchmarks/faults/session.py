@@ -31,7 +31,7 @@ from retrain.worker import WorkerFiles
 T = TypeVar("T")
 KEY = "the key of the faults"
 THRESHOLD = 6
-HANGS_AFTER_SECONDS = 15
+HANGS_AFTER_SECONDS = 12
 PLAYERS = 3
 DISK_MB = 192
 LITTLE_BYTES = 4096  # a file may still grow to this: the progress file fits, a row and weights do not
