@@ -9,6 +9,7 @@ complete, rounds and promotions are numbered without gaps; every now and then, a
 
 import json
 import random
+import signal
 import sys
 import time
 from collections import Counter
@@ -50,6 +51,7 @@ class Result:
     closings: Found = field(default_factory=Found)
     seconds: float = 0.0
     disk: str = ""
+    told: set[str] = field(default_factory=set)  # problems that were printed
 
     @property
     def problems(self) -> list[str]:
@@ -69,9 +71,9 @@ def run(faults: int, seed: int, kinds: Sequence[Kind] = KINDS, pause_seconds: fl
                     make(session, kind, result.kinds[kind.name])
                     if number % CLOSE_EVERY == 0 or number == len(order):
                         close(session, result.closings)
+                    say(number, len(order), kind, result, began)
                     if not session.apps:
                         break  # it does not start any more: that was said
-                    say(number, len(order), kind, result, began)
             finally:
                 _sum_up(session, result)
     result.seconds = round(time.monotonic() - began, 1)
@@ -113,8 +115,13 @@ def close(session: Session, found: Found) -> None:
 
 
 def say(number: int, of: int, kind: Kind, result: Result, began: float) -> None:
-    seconds, problems = time.monotonic() - began, len(result.problems)
-    print(f"{number} of {of}, {seconds:.0f} s, {problems} problems; {kind.name}", file=sys.stderr, flush=True)
+    problems = result.problems
+    print(f"{number} of {of}, {time.monotonic() - began:.0f} s, {len(problems)} problems; {kind.name}", file=sys.stderr)
+    for problem in problems:
+        if problem not in result.told:
+            print(f"  {problem}", file=sys.stderr)
+            result.told.add(problem)
+    sys.stderr.flush()
 
 
 def _sum_up(session: Session, result: Result) -> None:
@@ -182,6 +189,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
     """Break the app while people play, and check after each fault that nothing is lost."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by a signal"))  # not without ending what runs
     section = as_section(run(SHORT if short else faults, seed))
     if as_json:
         print(json.dumps(asdict(section)))

@@ -276,9 +276,8 @@ def _hang(session: Session, *, restarted: bool = False) -> None:
         session.kill(session.apps[0])
         session.start()
     session.until(lambda: pid not in session.workers(), "a hung worker was ended", HANGS_AFTER_SECONDS + 30)
-    said = session.until(lambda: session.files.read().message or session.files.is_held(), "it was said why")
-    if said is not True and "no progress" not in str(said):
-        raise DidNotCome(f"of a hung worker it was said: {said!r}")
+    # Unless the next one is at work already: then that is what the page tells of.
+    session.until(lambda: "no progress" in session.files.read().message or session.files.is_held(), "it was said why")
 
 
 @dataclass(frozen=True)
