@@ -185,7 +185,12 @@ class Worker:
 
     def is_running(self) -> bool:
         """Is a worker at work, ours or another process's?"""
-        return (self._process is not None and self._process.poll() is None) or self.files.is_held()
+        return self._our_pid() is not None or self.files.is_held()
+
+    def _our_pid(self) -> int | None:
+        """Of the process we started, while it runs."""
+        process = self._process  # once: another thread may forget it
+        return process.pid if process is not None and process.poll() is None else None
 
     def end_if_hung(self) -> None:
         """End a worker that has stood still for too long, ours or one whose server is gone; called again and again.
@@ -193,8 +198,7 @@ class Worker:
         Asked first (SIGTERM), then without asking. What became of it is said in its state.
         """
         looked_at, self._looked_at = self._looked_at, self._clock()
-        ours = self._process.pid if self._process is not None and self._process.poll() is None else None
-        pid = ours or self.files.holder()
+        pid = self._our_pid() or self.files.holder()
         if self._asked is not None and self._asked[0] != pid:
             self._asked = None
             self._say_it_hung()
