@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from benchmarks.faults.checks import check_ledger, check_served
+from benchmarks.faults.players import Book
 from benchmarks.faults.session import HANGS_AFTER_SECONDS, LITTLE_BYTES, DidNotCome, Session
 from benchmarks.server import REPOSITORY
 
@@ -36,6 +39,24 @@ def kill_starting_server(session: Session) -> None:
     time.sleep(session.chance.uniform(0.1, 4))
     session.kill(app)
     session.start()
+
+
+def kill_first_start(session: Session) -> None:
+    """On a data folder of its own, which is made just then; the next start finds whatever was left."""
+    folder = session.disk / "first"
+    app = session.begin(folder)
+    time.sleep(session.chance.uniform(0.5, 4))
+    app.kill()
+    app = session.begin(folder)
+    try:
+        found = check_served(folder, session.status(app.wait()))
+        found += check_ledger(folder / "ledger.sqlite", {}, (), Book())
+    except RuntimeError as error:
+        found = [str(error)]
+    app.kill()
+    shutil.rmtree(folder)
+    if found:
+        raise DidNotCome(f"after a first start was killed: {found}")
 
 
 def kill_worker_at(stage: str) -> Callable[[Session], None]:
@@ -292,6 +313,7 @@ class Kind:
 KINDS = (
     Kind("server killed", kill_server, 14),
     Kind("server killed while it starts", kill_starting_server, 6),
+    Kind("server killed at its first start", kill_first_start, 2),
     *(Kind(f"worker killed at: {stage}", kill_worker_at(stage), 3) for stage in STAGES),
     Kind("server and worker killed", kill_both, 6),
     Kind("disk full while people submit", full_while_submitting, 8),

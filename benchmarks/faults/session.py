@@ -108,9 +108,9 @@ class Session:
 
     # -- the app ----------------------------------------------------------------------------------------
 
-    def begin(self) -> RunningApp:
-        """Start an app, without waiting for an answer."""
-        app = RunningApp(self.home.folder, self.settings)
+    def begin(self, folder: Path | None = None) -> RunningApp:
+        """Start an app, on the data folder or another one, without waiting for an answer."""
+        app = RunningApp(folder or self.home.folder, self.settings)
         app.start()
         self._started.append(app)
         return app
