@@ -1,7 +1,7 @@
 """Read by Python as the app and its retraining start, where the harness has put this folder on their PYTHONPATH.
 
 Gives the ledger a clock that is off by the seconds in the data folder's file `clock`, and makes rounds quick, for hundreds
-are to close: candidates of a few steps, on a tenth of the clean digits. Everything else is as it runs for everybody.
+are to close: candidates of a few steps, from a tenth of the clean digits. Everything else is as it runs for everybody.
 """
 
 import os
@@ -15,7 +15,8 @@ from model import rehearsal
 from model.clean_digits import CleanDigits, Digits, load_clean_digits
 from retrain.settings import FineTuningRecipe
 
-STEPS, BENT_DRAWINGS, EVERY = 40, 400, 10
+RECIPE = {"steps": 40, "bent_drawings": 400, "peak_rate": 5e-4}
+EVERY = 10  # of the clean digits to learn from and to report on; the gate has them all, and lets about half pass
 _OFFSET = Path(os.environ["HOODWINK_HOME"]) / "clock"
 
 
@@ -33,11 +34,11 @@ def fewer(load: Callable[..., CleanDigits]) -> Callable[..., CleanDigits]:
 
     def load_fewer(*arguments: Path | None) -> CleanDigits:
         all_of_them = load(*arguments)
-        return CleanDigits(some(all_of_them.train), some(all_of_them.validation), some(all_of_them.test))
+        return CleanDigits(some(all_of_them.train), all_of_them.validation, some(all_of_them.test))
 
     return load_fewer
 
 
 Ledger.__init__.__defaults__ = (jumping_clock,)
-FineTuningRecipe.__init__ = partialmethod(FineTuningRecipe.__init__, steps=STEPS, bent_drawings=BENT_DRAWINGS)  # type: ignore[assignment]
+FineTuningRecipe.__init__ = partialmethod(FineTuningRecipe.__init__, **RECIPE)  # type: ignore[assignment]
 rehearsal.load_clean_digits = fewer(load_clean_digits)  # type: ignore[attr-defined]
