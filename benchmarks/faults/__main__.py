@@ -5,6 +5,7 @@ page's own server functions; rounds train and close all the while, on fewer digi
 hundreds do. After every fault: each acknowledged attempt is in the ledger once and as acknowledged, none that nobody sent,
 SQLite finds its file sound, the running totals equal a recount, every server serves the newest promotion and its file is
 complete, rounds and promotions are numbered without gaps; every now and then, and at the end, the open round still closes.
+Needs Linux. Where a small disk may be mounted (as root) the disk is really full, elsewhere files may not grow.
 """
 
 import json

@@ -100,6 +100,9 @@ class Player(threading.Thread):
     def _until_answered(self, client: httpx.Client, **data: Any) -> dict[str, Any] | None:
         was_lost = False
         while not self.stopped.is_set():
+            if self._address() is None:
+                time.sleep(0.2)
+                continue
             answer = self._call(client, "submit", **data)
             if answer is not None:
                 # Refused now, it may have been recorded the first time: then nobody was told so.
