@@ -95,6 +95,18 @@ def export(ledger: Ledger, folder: Path) -> Exported:
         raise Refused("there are no drawings yet; submit one before exporting")
     beside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
+    try:
+        counts = _write(ledger, beside, marker, folder.name)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)  # a disk that is full needs the room
+        raise
+    if folder.exists():
+        shutil.rmtree(folder)
+    beside.rename(folder)
+    return Exported(folder, counts.splits)
+
+
+def _write(ledger: Ledger, beside: Path, marker: str, name: str) -> Counts:
     beside.mkdir(parents=True)
     (beside / marker).touch()
     counts = Counts({config: dict.fromkeys(SPLITS, 0) for config in CONFIGS}, {})
@@ -105,13 +117,8 @@ def export(ledger: Ledger, folder: Path) -> Exported:
             if content is not None:
                 (beside / path).parent.mkdir(exist_ok=True)
                 (beside / path).write_bytes(content)
-    (beside / "README.md").write_text(
-        dataset_card(counts, ledger.closed_rounds(newest=SHOWN), folder.name), encoding="utf-8"
-    )
-    if folder.exists():
-        shutil.rmtree(folder)
-    beside.rename(folder)
-    return Exported(folder, counts.splits)
+    (beside / "README.md").write_text(dataset_card(counts, ledger.closed_rounds(newest=SHOWN), name), encoding="utf-8")
+    return counts
 
 
 def _parquet(attempts: list[Attempt]) -> bytes:

@@ -24,6 +24,10 @@ class WeightsDamaged(ValueError):
     """A weights file is missing, is not what its name says, or does not fit the network."""
 
 
+class WeightsUnreadable(WeightsDamaged):
+    """A weights file is there and could not be read just now: too many files are open, or it is not ours to read."""
+
+
 @dataclass(frozen=True)
 class Card:
     """Where weights come from: enough to make them again."""
@@ -74,13 +78,16 @@ def load_weights(folder: Path, weights_id: str, blank: Callable[[], nn.Module] =
 def read_weights(path: Path | str, weights_id: str | None = None, blank: Callable[[], nn.Module] = Network) -> Weights:
     """Read a weights file under whatever name; its id is what its bytes hash to, which must be `weights_id` if given.
 
-    Raises WeightsDamaged if it is missing, is another one, holds no card, or does not fit the network.
+    Raises WeightsDamaged if it is missing, is another one, holds no card, or does not fit the network; WeightsUnreadable
+    if that cannot be told.
     """
     path = Path(path)
     try:
         packed = path.read_bytes()
-    except OSError as error:
+    except FileNotFoundError as error:
         raise WeightsDamaged(f"weights {path.stem} are not in {path.parent} ({error.strerror})") from error
+    except OSError as error:
+        raise WeightsUnreadable(f"weights {path.stem} in {path.parent} cannot be read ({error.strerror})") from error
     if weights_id not in (None, _hash(packed)):
         raise WeightsDamaged(f"{path} is damaged: its bytes hash to {_hash(packed)}; delete it or restore it")
     try:
@@ -104,10 +111,12 @@ def shipped_weights_id() -> str:
 
 
 def install_shipped(folder: Path) -> str:
-    """Copy the shipped round-0 weights into a data folder, if they are not there; gives their id."""
+    """Copy the shipped round-0 weights into a data folder, if they are not there or damaged; gives their id."""
     weights_id = shipped_weights_id()
     target = folder / f"{weights_id}.safetensors"
-    if not target.exists():
+    try:
+        load_weights(folder, weights_id)
+    except WeightsDamaged:
         load_weights(SHIPPED_FOLDER, weights_id)
         write_whole(target, (SHIPPED_FOLDER / target.name).read_bytes())
     return weights_id

@@ -17,7 +17,7 @@ from flagging.home import Home
 from flagging.ledger import Ledger
 from model.rehearsal import load_or_rehearse
 from retrain.history import describe_round
-from retrain.rounds import Report, close_round, roll_back
+from retrain.rounds import Report, close_round, roll_back, served_weights
 from retrain.settings import FineTuningRecipe, RoundSettings
 from retrain.worker import ALREADY_RUNNING, AlreadyRunning, WorkerFiles, WorkerState
 
@@ -83,7 +83,7 @@ def run(
     ledger = _ledger(home, settings)
     files = WorkerFiles(home)
     with files.held():
-        began = ledger.open_round()
+        began, _ = served_weights(ledger, home.weights)
         if not now and not settings.is_due(began.ready):
             files.write(WorkerState())
             text = f"{began.ready} of {settings.fooling_threshold} new fooling drawings; nothing to do (--now retrains all the same)"

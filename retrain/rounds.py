@@ -1,6 +1,8 @@
 """Closing rounds: make a candidate, decide, promote; or roll back."""
 
+import contextlib
 import hashlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,7 +22,16 @@ from model.clean_digits import CleanDigits, Digits
 from model.likeness import features_of, near
 from model.network import Network
 from model.training import predict_digits
-from model.weights import Card, WeightsDamaged, build_network, load_weights, save_weights
+from model.weights import (
+    Card,
+    Weights,
+    WeightsDamaged,
+    WeightsUnreadable,
+    build_network,
+    install_shipped,
+    load_weights,
+    save_weights,
+)
 from retrain.fine_tuning import fine_tune
 from retrain.gate import Readings, decide
 from retrain.history import played
@@ -28,6 +39,7 @@ from retrain.mixing import Mix, bent_digits, capped, held_out_of, mix
 from retrain.settings import FineTuningRecipe, RoundSettings
 
 LOOK_EVERY_STEPS = 25
+log = logging.getLogger("hoodwink")
 
 # Says how far a round's work has come: a stage in words and a share from 0 to 1.
 Report = Callable[[str, float], None]
@@ -192,6 +204,42 @@ def roll_back(ledger: Ledger, weights_folder: Path, weights_id: str) -> ClosedRo
         )
     if weights_id == began.weights_id:
         raise Refused(f"weights {weights_id} are served already; choose other ones to go back to")
+    return _go_back(ledger, weights_folder, weights_id, began, "a maintainer went back")
+
+
+def served_weights(ledger: Ledger, weights_folder: Path) -> tuple[OpenRound, Weights]:
+    """The open round and the weights it is played with, read and checked.
+
+    If they are damaged, the newest earlier ones that are whole are served again: a decision like a maintainer's, which
+    closes the round and says why. The round-0 weights are mended from the repository. Raises WeightsDamaged if none that
+    were ever served are whole, WeightsUnreadable if that cannot be told now; then nothing was recorded.
+    """
+    install_shipped(weights_folder)
+    while True:
+        now = ledger.open_round()
+        try:
+            return now, load_weights(weights_folder, now.weights_id)
+        except WeightsUnreadable:
+            raise
+        except WeightsDamaged as error:
+            log.error("promotion %d cannot be served: %s", now.promotion, error)
+            whole = _newest_whole(ledger, weights_folder)
+            if whole is None:
+                raise
+            why = f"the weights {now.weights_id} were damaged, so the game went back"
+        with contextlib.suppress(Refused):  # another process closed the round: look at what is served now
+            closed = _go_back(ledger, weights_folder, whole, now, why)
+            log.warning("round %d was rolled back: %s", closed.number, closed.reason)
+
+
+def _newest_whole(ledger: Ledger, weights_folder: Path) -> str | None:
+    for promotion in reversed(ledger.promotions()):
+        with contextlib.suppress(WeightsDamaged):
+            return load_weights(weights_folder, promotion.weights_id).id
+    return None
+
+
+def _go_back(ledger: Ledger, weights_folder: Path, weights_id: str, began: OpenRound, why: str) -> ClosedRound:
     card = load_weights(weights_folder, weights_id).card
     try:
         before = load_weights(weights_folder, began.weights_id).card
@@ -206,11 +254,11 @@ def roll_back(ledger: Ledger, weights_folder: Path, weights_id: str) -> ClosedRo
         **played(ledger.drawn_in_round(began.number), blind=began.quorum > 0),
     }
     try:
-        round0 = build_network(load_weights(weights_folder, earlier[0]))
+        round0 = build_network(load_weights(weights_folder, ledger.promotions()[0].weights_id))
         test_set = [a.attempt_id for a in held_out_of(ledger, round0, began.number)]
     except WeightsDamaged:
         test_set = []  # going back comes first
-    reason = f"a maintainer went back to the weights of round {card.round}"
+    reason = f"{why} to the weights of round {card.round}"
     return ledger.close_round("rolled back", reason, weights_id, figures, began=began, test_set=test_set)
 
 

@@ -16,9 +16,14 @@ class RoundSettings:
     auto_retrain: bool = True
     quorum: int = 0  # other annotators who must agree before a fooling drawing counts; 0: it counts at once
     max_annotator_share: float = 0.2  # of a round's training drawings, from one annotator, once several are active
+    hangs_after_seconds: int = 900  # a retraining that shows no progress for so long is ended
     gate: GateSettings = GateSettings()
 
     def __post_init__(self) -> None:
+        if self.hangs_after_seconds < 1:
+            raise ValueError(
+                f"a retraining is to end after {self.hangs_after_seconds} s; set HOODWINK_WORKER_SECONDS to 1 or more"
+            )
         if self.fooling_threshold < 1:
             raise ValueError(f"the threshold is {self.fooling_threshold}; set HOODWINK_THRESHOLD to 1 or more")
         if not 0 <= self.quorum <= MAX_QUORUM:
@@ -37,10 +42,11 @@ class RoundSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "RoundSettings":
-        """HOODWINK_THRESHOLD, HOODWINK_AUTO_RETRAIN and HOODWINK_QUORUM."""
+        """HOODWINK_THRESHOLD, HOODWINK_AUTO_RETRAIN, HOODWINK_QUORUM and HOODWINK_WORKER_SECONDS."""
         return cls(
             fooling_threshold=whole_number(environment, "HOODWINK_THRESHOLD", cls.fooling_threshold),
             quorum=whole_number(environment, "HOODWINK_QUORUM", cls.quorum),
+            hangs_after_seconds=whole_number(environment, "HOODWINK_WORKER_SECONDS", cls.hangs_after_seconds),
             auto_retrain=switch(environment, "HOODWINK_AUTO_RETRAIN", cls.auto_retrain),
         )
 

@@ -26,7 +26,7 @@ from flagging.publisher import Publisher
 from model.served import ServedModel, Snapshot
 from model.weights import WeightsDamaged, install_shipped, load_weights
 from retrain.history import History, describe_round
-from retrain.rounds import check_usable, roll_back
+from retrain.rounds import check_usable, roll_back, served_weights
 from retrain.settings import RoundSettings
 from retrain.worker import Worker
 from ui.limits import Limits
@@ -87,13 +87,12 @@ class Game:
         self.ledger.use_quorum(settings.quorum)
         self.history = History(self.ledger, home.weights)
         self.scores = Scores(self.ledger, home.weights)
-        promotion = self.ledger.served()
-        self.served = ServedModel(load_weights(home.weights, promotion.weights_id), promotion.number)
+        self._open, weights = served_weights(self.ledger, home.weights)
+        self.served = ServedModel(weights, self._open.promotion)
         self.callback = LedgerCallback(self.served.answer, self.ledger)
-        self.worker = Worker(home, environment)
+        self.worker = Worker(home, environment, settings.hangs_after_seconds)
         self._publisher = publisher
         self._merged = 0  # what came in from the Hub, up to which scores know it
-        self._open = self.ledger.open_round()
         self._known_tries: OrderedDict[str, None] = OrderedDict()
         self._known_tries_lock = threading.Lock()
         self._problem = ""
@@ -141,13 +140,16 @@ class Game:
         with self._catching_up:  # the watcher and a rollback may come here at once
             now = self._open = self.ledger.open_round()
             if (now.promotion, now.weights_id) != (self.served.promotion, self.served.weights_id):
-                self.served.swap(load_weights(self._home.weights, now.weights_id), now.promotion)
+                now, weights = served_weights(self.ledger, self._home.weights)
+                self._open = now
+                self.served.swap(weights, now.promotion)
                 log.info("promotion %d: serving weights %s", now.promotion, now.weights_id)
             if self._publisher and self._publisher.merged != self._merged:
                 self._merged = self._publisher.merged
                 self.scores.forget()
                 self.scores.missed = True
             self._problem = ""
+            self.worker.end_if_hung()
             failure = self.worker.state().message
             if failure and failure != self._told:
                 log.warning("round %d: %s", now.number, failure)

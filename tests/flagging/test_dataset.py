@@ -106,6 +106,19 @@ def test_a_second_export_replaces_the_first_and_nothing_else(played, tmp_path):
     assert (other / "chapter1.tex").read_text() == "precious"
 
 
+def test_an_export_that_fails_leaves_the_earlier_one_and_nothing_else(played, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    export(played, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    monkeypatch.setattr("flagging.dataset.dataset_card", full)
+    with pytest.raises(OSError, match="No space left"):
+        export(played, tmp_path / "out")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == before
+    assert not (tmp_path / ".out.new").exists()
+
+
 def test_strokes_in_the_dataset_draw_its_images(ledger, tmp_path):
     from model.strokes import check_strokes, rasterise
 

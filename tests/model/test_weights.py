@@ -7,6 +7,7 @@ from model.weights import (
     SHIPPED_FOLDER,
     Card,
     WeightsDamaged,
+    WeightsUnreadable,
     build_network,
     install_shipped,
     load_weights,
@@ -95,6 +96,21 @@ def test_the_shipped_weights_are_whole_and_have_a_card(tmp_path):
     assert weights.card.recipe["epochs"] >= 1
     assert install_shipped(tmp_path) == install_shipped(tmp_path) == weights.id
     assert load_weights(tmp_path, weights.id).card == weights.card
+
+
+@pytest.mark.parametrize("damage", [lambda packed: packed[:-1], lambda packed: packed[:-1] + b"?", lambda _: b""])
+def test_a_damaged_copy_of_the_shipped_weights_is_mended(tmp_path, damage):
+    copy = tmp_path / f"{install_shipped(tmp_path)}.safetensors"
+    packed = copy.read_bytes()
+    copy.write_bytes(damage(packed))
+    install_shipped(tmp_path)
+    assert copy.read_bytes() == packed
+
+
+def test_a_file_that_cannot_be_read_just_now_is_told_apart_from_a_damaged_one(tmp_path):
+    (tmp_path / "0123.safetensors").mkdir()
+    with pytest.raises(WeightsUnreadable, match=r"weights 0123 in .* cannot be read \(Is a directory\)"):
+        load_weights(tmp_path, "0123")
 
 
 def test_the_shipped_weights_reach_the_accuracy_their_card_states(mnist):

@@ -20,6 +20,7 @@ def test_without_an_environment_the_defaults_hold():
         ("HOODWINK_THRESHOLD", "0", "the threshold is 0; set HOODWINK_THRESHOLD to 1 or more"),
         ("HOODWINK_THRESHOLD", "ten", "HOODWINK_THRESHOLD is 'ten'; give a whole number"),
         ("HOODWINK_AUTO_RETRAIN", "yes", "HOODWINK_AUTO_RETRAIN is 'yes'; give 1 or 0"),
+        ("HOODWINK_WORKER_SECONDS", "0", "a retraining is to end after 0 s; set HOODWINK_WORKER_SECONDS to 1 or more"),
         ("HOODWINK_QUORUM", "-1", "the quorum is -1; set HOODWINK_QUORUM to 0"),
     ],
 )
