@@ -1,4 +1,4 @@
-"""Calls of the page's own server functions over HTTP, as cheap for who calls as Python can make them."""
+"""Calls of what the page calls, over HTTP, as cheap for who calls as Python can make them."""
 
 import http.client
 import json
@@ -27,6 +27,12 @@ class Caller:
         answer: dict[str, Any] = json.loads(self._answer("POST", "/gradio_api/component_server", json.dumps(sent)))
         if "error" in answer:
             raise RuntimeError(f"{name} was refused: {answer['error']}")
+        return answer
+
+    def look(self, strokes: Any, try_id: str) -> dict[str, Any]:
+        """The live prediction."""
+        sent = {"token": self._token, "try_id": try_id, "strokes": strokes}
+        answer: dict[str, Any] = json.loads(self._answer("POST", "/gradio_api/look", json.dumps(sent)))
         return answer
 
     def close(self) -> None:

@@ -68,7 +68,7 @@ def seconds_to_first_answer(app: RunningApp, digit: PenDigit) -> float:
 def look(app: RunningApp, digits: Sequence[PenDigit]) -> None:
     caller = Caller(app, "measured-token")
     for number, digit in enumerate(digits):
-        caller.call("draw", "look", strokes=digit.strokes, try_id=f"measured-try-{time.time_ns()}-{number}")
+        caller.look(digit.strokes, f"measured-try-{time.time_ns()}-{number}")
     caller.close()
 
 
