@@ -58,8 +58,9 @@ def make(home: Home, attempts: int, rounds: int = ROUNDS) -> None:
     ledger = home.open_ledger(create=True)
     ledger.start(install_shipped(home.weights))
     ledger.close()  # from here on it only names annotators and splits
-    with closing(sqlite3.connect(home.ledger_path, isolation_level=None)) as db:
-        # Whoever is broken off here begins again: nothing has to be safe before the end.
+    # Whoever is broken off here begins again: nothing has to be safe before the end, nor passes for a ledger.
+    making = home.ledger_path.rename(home.ledger_path.with_suffix(".making"))
+    with closing(sqlite3.connect(making, isolation_level=None)) as db:
         for pragma in ("journal_mode = DELETE", "journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000"):
             db.execute(f"PRAGMA {pragma}").fetchall()
         db.execute("BEGIN EXCLUSIVE")
@@ -68,6 +69,7 @@ def make(home: Home, attempts: int, rounds: int = ROUNDS) -> None:
         db.execute("COMMIT")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_mode = WAL").fetchall()
+    making.rename(home.ledger_path)
 
 
 def _fill(db: sqlite3.Connection, ledger: Ledger, weights: Path, attempts: int, rounds: int) -> None:
