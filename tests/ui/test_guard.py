@@ -1,0 +1,276 @@
+"""What stands before every request: paths, bodies, turns, addresses, headers."""
+
+import asyncio
+import json
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ui.guard import MAX_BODY, Guard, Surroundings, Turns, address_of
+
+AT_HOME = Surroundings()
+ON_A_SPACE = Surroundings.from_environment({"SYSTEM": "spaces"}, behind_proxy=True)
+
+
+def asked(
+    method="POST", path="/gradio_api/look", body=b"{}", kind="application/json", app=None, client="1.2.3.4", **more
+):
+    """What a guard before `app` answers: status, headers, content."""
+
+    async def default(scope, receive, send):
+        message = await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": message.get("body", b"") or b"nothing"})
+
+    chunks = [body[i : i + 70_000] for i in range(0, len(body), 70_000)] or [b""]
+    messages = [{"type": "http.request", "body": c, "more_body": c is not chunks[-1]} for c in chunks]
+    sent = []
+
+    async def receive():
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-type", kind.encode())] if kind is not None else []
+    headers += [(name.encode(), value.encode()) for name, value in more.get("headers", {}).items()]
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "headers": headers,
+        "client": (client, 1),
+        "query_string": b"",
+    }
+    anyio.run(Guard(app or default, more.get("surroundings", AT_HOME)), scope, receive, send)
+    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    content = b"".join(message.get("body", b"") for message in sent[1:])
+    return sent[0]["status"], found, content, scope
+
+
+def refused(**what):
+    status, _, content, _ = asked(**what)
+    sentence = json.loads(content)["error"]
+    assert len(sentence) > 20
+    return status, sentence
+
+
+def test_a_right_request_goes_through_whole():
+    body = json.dumps({"a": ["ü" * 60_000]}).encode()
+    status, _, content, scope = asked(body=body)
+    assert (status, content) == (200, body)
+    assert scope["hoodwink.body"] == {"a": ["ü" * 60_000]}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/gradio_api/file=/etc/passwd",
+            "/gradio_api/file/etc/passwd",
+            "/file=/etc/passwd",
+            "/gradio_api/proxy=http://x/",
+        ),
+        *(
+            "/static/../app.py",
+            "/assets/../../etc/passwd",
+            "/assets/..",
+            "/svelte/..\\x",
+            "/assets/a\n",
+            "/data/ledger.sqlite",
+        ),
+        *(
+            "/gradio_api/upload_progress",
+            "/gradio_api/stream/a/b/c/playlist.m3u8",
+            "/monitoring",
+            "/gradio_api/vibe-code",
+        ),
+        *(
+            "/gradio_api/custom_component/1/client/component/index.js",
+            "/gradio_api/runs",
+            "/gradio_api/dev/reload",
+            "/.env",
+        ),
+        *(
+            "/gradio_api/heartbeat/" + "x" * 65,
+            "//etc/passwd",
+            "/gradio_api/look",
+            "/gradio_api/token",
+            "/gradio_api/deep_link",
+        ),
+    ],
+)
+def test_what_the_page_does_not_ask_for_is_not_there(path):
+    status, sentence = refused(method="GET", path=path, kind=None)
+    assert status == 404
+    assert sentence.startswith("there is nothing at ")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/config", "/assets/index-DphvyggB.js", "/gradio_api/info", "/gradio_api/queue/data"]
+)
+def test_what_the_page_asks_for_is(path):
+    assert asked(method="GET", path=path, kind=None)[0] == 200
+
+
+def test_uploads_are_not_taken():
+    assert refused(path="/gradio_api/upload", kind="multipart/form-data; boundary=x")[0] == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "X" * 100])
+def test_other_methods_are_refused(method):
+    assert refused(method=method, path="/")[0] == 405
+
+
+@pytest.mark.parametrize("kind", [None, "", "text/plain", "multipart/form-data; boundary=x", "image/png"])
+def test_only_json_is_taken(kind):
+    assert refused(kind=kind) == (415, f"the body is {kind or ''!r}; send application/json")
+
+
+def test_a_body_too_large_is_refused_before_it_is_read_to_its_end():
+    assert refused(body=b'{"a": "' + b"x" * MAX_BODY + b'"}') == (
+        413,
+        "the body is larger than 1000000 bytes; a drawing has fewer points",
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[1]", b"7", b"null", b"[" * 5000, b'{"a": NaN}', b'{"a": "\\ud800"}', b"\xff\xfe"]
+)
+def test_what_is_no_json_object_is_refused_in_a_sentence(body):
+    assert refused(body=body)[0] == 400
+
+
+@pytest.mark.parametrize("session", [7, "", "x" * 65, "a b", [], "../x"])
+def test_a_session_is_a_short_name(session):
+    assert refused(path="/gradio_api/queue/join", body=json.dumps({"session_hash": session}).encode())[0] == 400
+
+
+@given(
+    body=st.binary(max_size=200), kind=st.sampled_from(["application/json", "application/json; charset=utf-16", "x"])
+)
+def test_any_body_is_answered(body, kind):
+    status, _, content, _ = asked(body=body, kind=kind)
+    assert status in (200, 400, 415)
+    assert content
+
+
+@given(path=st.text(max_size=60), method=st.sampled_from(["GET", "POST", "HEAD", "OPTIONS"]))
+def test_any_path_is_answered(path, method):
+    assert asked(method=method, path="/" + path)[0] in (200, 400, 404)
+
+
+async def _ours(scope, receive, send):
+    from ui.limits import Limits
+
+    Limits(-1)
+
+
+async def _gradios(scope, receive, send):
+    raise KeyError("a component there is not")
+
+
+def test_what_gradio_fails_on_is_refused_and_what_we_fail_on_is_our_fault(caplog):
+    status, sentence = refused(app=_gradios)
+    assert status == 400
+    assert "KeyError" not in sentence
+    assert not caplog.records
+    status, sentence = refused(app=_ours)
+    assert status == 503
+    assert "HOODWINK" not in sentence
+    assert "HOODWINK_LIMITS is -1" in caplog.text
+
+
+def test_gradios_500_for_what_a_function_refused_is_the_callers_fault():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b'{"error": "label is 11"}'})
+
+    assert asked(path="/gradio_api/run/submit", app=app)[0] == 400
+    assert asked(method="GET", path="/", kind=None, app=app)[0] == 500
+
+
+# -- headers ------------------------------------------------------------------------------------------------
+
+
+def test_headers_at_home_let_nobody_frame_the_page():
+    _, headers, _, _ = asked(method="GET", path="/", kind=None)
+    policy = headers["content-security-policy"]
+    assert "frame-ancestors 'self';" in policy + ";"
+    assert "default-src 'self'" in policy
+    assert "object-src 'none'" in policy
+    assert headers["x-frame-options"] == "SAMEORIGIN"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_a_space_may_be_framed_by_the_hub_alone():
+    _, headers, _, _ = asked(method="GET", path="/", kind=None, surroundings=ON_A_SPACE)
+    assert "frame-ancestors 'self' https://huggingface.co https://*.hf.space" in headers["content-security-policy"]
+    assert "x-frame-options" not in headers
+
+
+def test_refusals_have_the_headers_too():
+    assert asked(method="GET", path="/.env", kind=None)[1]["x-content-type-options"] == "nosniff"
+
+
+def test_scripts_of_the_page_may_be_kept():
+    assert "cache-control" not in asked(method="GET", path="/assets/index.js", kind=None)[1]
+
+
+# -- addresses ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("client", "forwarded", "behind_proxy", "address"),
+    [
+        ("1.2.3.4", None, False, "1.2.3.4"),
+        ("127.0.0.1", "8.8.8.8", False, "127.0.0.1"),
+        ("10.0.0.7", "8.8.8.8", True, "8.8.8.8"),
+        ("10.0.0.7", "6.6.6.6, 8.8.8.8, 10.1.2.3", True, "8.8.8.8"),
+        ("10.0.0.7", "nonsense, , 999.1.1.1", True, "10.0.0.7"),
+        ("10.0.0.7", None, True, "10.0.0.7"),
+        ("2a00:1450:4001:82b::200e", None, False, "2a00:1450:4001:82b::/64"),
+        ("::ffff:1.2.3.4", None, False, "1.2.3.4"),
+        ("a unix socket" * 10, None, False, ("a unix socket" * 10)[:64]),
+    ],
+)
+def test_whose_request_it_is(client, forwarded, behind_proxy, address):
+    headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+    assert address_of({"client": (client, 1), "headers": headers}, behind_proxy) == address
+
+
+# -- turns --------------------------------------------------------------------------------------------------
+
+
+def test_one_of_each_address_in_turn():
+    order = []
+
+    async def play():
+        turns = Turns()
+
+        async def ask(address):
+            await turns.wait(address)
+            order.append(address)
+
+        await asyncio.gather(*(ask("flood") for _ in range(20)), ask("one"), ask("two"))
+
+    asyncio.run(play())
+    assert order[:4] == ["flood", "one", "two", "flood"]
+    assert len(order) == 22
+
+
+def test_who_has_gone_keeps_nobody_waiting():
+    async def play():
+        turns = Turns()
+        gone = asyncio.create_task(turns.wait("a"))
+        stays = asyncio.create_task(turns.wait("a"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait_for(stays, 5)
+        await asyncio.wait_for(turns.wait("b"), 5)
+
+    asyncio.run(play())
