@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := app.py deploy.py space model flagging retrain evaluation ui benchmarks tests
 
-.PHONY: run test check format lint types audit bench clean
+.PHONY: run test check format lint types security audit bench clean
 
 run: $(VENV)/run.done
 	$(BIN)/python app.py
@@ -12,7 +12,7 @@ run: $(VENV)/run.done
 test: $(VENV)/dev.done
 	$(BIN)/python -m pytest
 
-check: format lint types audit test
+check: format lint types security audit test
 
 format: $(VENV)/dev.done
 	$(BIN)/ruff format --check $(PACKAGES)
@@ -22,6 +22,9 @@ lint: $(VENV)/dev.done
 
 types: $(VENV)/dev.done
 	$(BIN)/mypy
+
+security: $(VENV)/dev.done
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py deploy.py space model flagging retrain evaluation ui
 
 audit: $(VENV)/dev.done
 	$(BIN)/pip-audit --requirement requirements.txt --disable-pip --no-deps

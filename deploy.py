@@ -24,7 +24,7 @@ ELSEWHERE = {
     MODEL: "--model",
     MAINTAINERS: "--maintainer",
     KEY: f"--annotator-key or the environment's {KEY}",
-    "HOODWINK_MAINTAINER_TOKEN": "the Space's settings on the Hub: it is a secret, and --set makes what everybody can read",
+    "HOODWINK_MAINTAINER_TOKEN": "the Space's settings on the Hub: it is a secret, and --set makes what everybody can read",  # nosec B105
 }
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 

@@ -147,7 +147,7 @@ def is_reachable(addresses: Sequence[str]) -> bool:
     def ask(address: str) -> None:
         question = urllib.request.Request(address, method="HEAD")  # noqa: S310, torchvision's own addresses
         try:
-            urllib.request.urlopen(question, timeout=PATIENCE_SECONDS).close()  # noqa: S310
+            urllib.request.urlopen(question, timeout=PATIENCE_SECONDS).close()  # noqa: S310 # nosec B310
         except (OSError, HTTPException):
             answers.put(False)
         else:
