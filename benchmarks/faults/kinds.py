@@ -28,8 +28,9 @@ LOCKED_TOO_LONG_SECONDS = 18.0  # longer than the app waits
 
 
 def kill_server(session: Session) -> None:
-    time.sleep(session.chance.uniform(0, 1))
-    session.kill(session.apps[0])
+    with session.rush():
+        time.sleep(session.chance.uniform(0.5, 1.5))
+        session.kill(session.apps[0])
     session.start()
 
 
@@ -80,11 +81,12 @@ def kill_both(session: Session) -> None:
     if session.chance.random() < 0.5:
         with contextlib.suppress(DidNotCome):
             session.wait_for_stage(session.chance.choice(STAGES), 8)
-    server = session.apps[0]
-    for pid in session.workers():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    session.kill(server)
+    with session.rush():
+        time.sleep(session.chance.uniform(0, 1))
+        for pid in session.workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        session.kill(session.apps[0])
     session.start()
 
 

@@ -64,7 +64,7 @@ class Player(threading.Thread):
         self._address, self._components, self._digits, self._book = address, components, digits, book
         self._random = random.Random(seed)
         self._token = f"player-{seed:08d}"
-        self._pause_seconds = pause_seconds
+        self.pause_seconds = pause_seconds
         self.stopped = threading.Event()
 
     def run(self) -> None:
@@ -74,7 +74,7 @@ class Player(threading.Thread):
                     self._play(client)
                 except Exception as error:  # a player that is gone would make every later check pass
                     self._book.problems.append(f"a player stumbled: {error!r}")
-                self.stopped.wait(self._random.uniform(0.5, 1.5) * self._pause_seconds)
+                self.stopped.wait(self._random.uniform(0.5, 1.5) * self.pause_seconds)
 
     def _play(self, client: httpx.Client) -> None:
         digit, try_id = self._random.choice(self._digits), f"{self._random.getrandbits(128):032x}"

@@ -127,11 +127,22 @@ class Session:
 
     def kill(self, app: RunningApp) -> None:
         """SIGKILL, of the server alone."""
-        if app in self.apps:
-            self.apps.remove(app)
         if app.process is not None:
             app.process.kill()
             app.process.wait()
+        if app in self.apps:
+            self.apps.remove(app)
+
+    @contextlib.contextmanager
+    def rush(self) -> Iterator[None]:
+        """Everybody submits without a pause, so that something is under way at any moment, until the block ends."""
+        for player in self._players:
+            player.pause_seconds = 0.0
+        try:
+            yield
+        finally:
+            for player in self._players:
+                player.pause_seconds = self._pause_seconds
 
     def pid(self, app: RunningApp) -> int:
         if app.process is None:
