@@ -1,13 +1,14 @@
 """The model that answers: one immutable snapshot, replaced as a whole."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.network import Network, as_pixels
-from model.strokes import RASTER_VERSION, Strokes, StrokesRefused, check_strokes, rasterise
+from model.network import Network
+from model.strokes import RASTER_VERSION, SIDE, Strokes, StrokesRefused, check_strokes, rasterise
 from model.weights import Weights, build_network
 
 
@@ -47,10 +48,18 @@ class Snapshot:
         image = rasterise(drawing)
         if not image.any():
             raise StrokesRefused("nothing of the drawing lies on the canvas; x and y go from 0 to 280")
-        logits = self.network(as_pixels(torch.from_numpy(image).unsqueeze(0)))  # (1, 10)
-        probabilities = tuple(torch.softmax(logits[0].double(), 0).tolist())
+        pixels = torch.from_numpy(image.astype(np.float32) / np.float32(255)).view(1, 1, SIDE, SIDE)
+        probabilities = _softmax(self.network(pixels)[0].tolist())
         prediction = max(range(10), key=probabilities.__getitem__)
         return Answer(drawing.strokes, image, prediction, probabilities, self.weights_id, self.promotion)
+
+
+def _softmax(logits: list[float]) -> tuple[float, ...]:
+    """For ten numbers a tenth of what tensors take."""
+    most = max(logits)
+    shares = [math.exp(logit - most) for logit in logits]
+    whole = math.fsum(shares)
+    return tuple(share / whole for share in shares)
 
 
 class ServedModel:
