@@ -1,10 +1,10 @@
-# make run | test | check | bench. Everything happens in a virtual environment of its own, .venv.
+# make run | test | check | bench | bench-short. Everything happens in a virtual environment of its own, .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := app.py deploy.py space model flagging retrain evaluation ui benchmarks tests
 
-.PHONY: run test check format lint types security audit bench clean
+.PHONY: run test check format lint types security audit bench bench-short clean
 
 run: $(VENV)/run.done
 	$(BIN)/python app.py
@@ -29,11 +29,12 @@ security: $(VENV)/dev.done
 audit: $(VENV)/dev.done
 	$(BIN)/pip-audit --requirement requirements.txt --disable-pip --no-deps
 
-# The figures of the README. Run on an otherwise idle machine; about a quarter of an hour.
+# docs/benchmarks.md. On an otherwise idle machine; some two hours.
 bench: $(VENV)/dev.done
-	$(BIN)/python -m benchmarks.raster
-	$(BIN)/python -m benchmarks.latency
-	$(BIN)/python -m benchmarks.rounds
+	$(BIN)/python -m benchmarks
+
+bench-short: $(VENV)/dev.done
+	$(BIN)/python -m benchmarks --short
 
 $(VENV)/run.done: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hoodwink needs Python 3.11 or newer; try make PYTHON=python3.11")'

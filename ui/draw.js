@@ -323,6 +323,15 @@ $("#clear").addEventListener("click", () => pad.clear());
 $("#withdraw").addEventListener("click", () => openTab("Mine"));
 for (let digit = 0; digit < 10; digit++) $(`#digit-${digit}`).addEventListener("click", () => submit(digit));
 
+// A maintainer's link. The token comes in the address's fragment, which browsers send to no server, and is taken off it at
+// once. Here, because the Maintain tab is not made before it is opened.
+if (location.hash.startsWith("#maintainer=")) {
+  try {
+    sessionStorage.setItem("hoodwink-maintainer", decodeURIComponent(location.hash.slice("#maintainer=".length)));
+  } catch { /* then it is to be typed */ }
+  history.replaceState(null, "", location.pathname + location.search);
+  openTab("Maintain");
+}
 // A maintainer's link pasted into the open page: read it as at the start.
 window.addEventListener("hashchange", () => location.hash.startsWith("#maintainer=") && location.reload(), listening);
 document.addEventListener(

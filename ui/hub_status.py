@@ -8,17 +8,16 @@ from ui.numbers import plural
 DATASETS = "https://huggingface.co/datasets/"
 
 
-def in_markdown(hub: Mapping[str, Any]) -> str:
+def in_words(hub: Mapping[str, Any]) -> str:
     """hub: as Game.status has it."""
-    where = f"[{hub['repository']}]({DATASETS}{hub['repository']})"
     if hub["unpublished"]:
-        told = f"{plural(hub['unpublished'], 'record')} not yet on the Hub, the oldest from {_time(hub['since'])}: {where}."
+        told = f"{plural(hub['unpublished'], 'record')} not yet on the Hub, the oldest from {_time(hub['since'])}."
     elif hub["published_at"]:
-        told = f"Everything is on the Hub ({_time(hub['published_at'])}): {where}."
+        told = f"Everything is on the Hub ({_time(hub['published_at'])})."
     else:
-        told = f"Not compared with the Hub yet: {where}."
+        told = "Not compared with the Hub yet."
     if hub["problem"]:
-        told += f" **The Hub:** {hub['problem']}. What is recorded is kept here and sent later."
+        told += f" The Hub: {hub['problem']}. What is recorded is kept here and sent later."
     return told
 
 

@@ -23,7 +23,7 @@ from ui.stress import stress_tab
 
 HERE = Path(__file__).parent
 MOST_SESSIONS = 500  # that Gradio remembers; of ours only the Maintain tab has anything in one
-STYLES = ("page.css", "rounds.css", "explain.css", "stress.css")
+STYLES = ("page.css", "rounds.css", "explain.css", "stress.css", "maintain.css")
 
 
 def build_page(game: Game) -> gr.Blocks:
@@ -45,8 +45,8 @@ def build_page(game: Game) -> gr.Blocks:
                 rounds_tab(game)
             with gr.Tab("Stress test", id="stress"):
                 stress_tab(game)
-            with gr.Tab("Maintain", id="maintain") as maintain:
-                maintain_tab(game, page, maintain)
+            with gr.Tab("Maintain", id="maintain"):
+                maintain_tab(game)
         add_endpoints(game, page)
     return page
 

@@ -11,10 +11,12 @@ Needs Linux. Where a small disk may be mounted (as root) the disk is really full
 import json
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
@@ -24,6 +26,7 @@ import typer
 from benchmarks.faults.kinds import KINDS, STAGES, Kind
 from benchmarks.faults.session import DidNotCome, Session
 from benchmarks.results import Row, Section, show
+from benchmarks.server import REPOSITORY
 
 FAULTS, SHORT = 500, 50
 A_FOLDER = 100  # faults on one data folder; then a fresh one, so that checks stay quick
@@ -125,6 +128,74 @@ def say(number: int, of: int, kind: Kind, result: Result, began: float) -> None:
     sys.stderr.flush()
 
 
+def run_at_once(faults: int, seed: int, at_once: int) -> Result:
+    """A process for each data folder, so many at a time; seeds follow each other. Each kind's share is that of its folder."""
+    folders = max(at_once, -(-faults // A_FOLDER))
+    shares = [faults // folders + (number < faults % folders) for number in range(folders)]
+
+    def one(number: int) -> Result:
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.faults",
+            "--faults",
+            str(shares[number]),
+            "--seed",
+            str(seed + number),
+        ]
+        done = subprocess.run([*command, "--json"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
+        if not done.stdout.strip().startswith("{"):
+            raise SystemExit(f"the faults with seed {seed + number} ended with {done.returncode} and no figures")
+        return from_figures(json.loads(done.stdout)["figures"])
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(at_once) as pool:
+        result = joined(list(pool.map(one, range(folders))))
+    result.seconds = round(time.monotonic() - began, 1)
+    return result
+
+
+def from_figures(figures: dict[str, Any]) -> Result:
+    """What a run wrote as figures, as its result again."""
+    return Result(
+        figures["seed"],
+        {name: Found(**found) for name, found in figures["kinds"].items()},
+        Counter(figures["stages"]),
+        figures["attempts_acknowledged"],
+        figures["attempts_refused"],
+        figures["answers_lost"],
+        Counter(figures["rounds"]),
+        Counter(figures["sentences"]),
+        Found(**figures["closings"]),
+        figures["seconds"],
+        figures["disk"],
+    )
+
+
+def joined(results: Sequence[Result]) -> Result:
+    """Runs on several data folders as one; seconds are those of the longest."""
+
+    def sum_of(found: Iterable[Found]) -> Found:
+        each = list(found)
+        problems = [problem for one in each for problem in one.problems]
+        return Found(sum(one.faults for one in each), sum(one.checks for one in each), problems)
+
+    first = results[0]
+    return Result(
+        first.seed,
+        {name: sum_of(one.kinds[name] for one in results) for name in first.kinds},
+        sum((one.stages for one in results), Counter()),
+        sum(one.attempts for one in results),
+        sum(one.refused for one in results),
+        sum(one.answers_lost for one in results),
+        sum((one.rounds for one in results), Counter()),
+        sum((one.sentences for one in results), Counter()),
+        sum_of(one.closings for one in results),
+        max(one.seconds for one in results),
+        first.disk,
+    )
+
+
 def _sum_up(session: Session, result: Result) -> None:
     result.stages += session.stages
     result.attempts += len(session.book.told)
@@ -143,9 +214,15 @@ def as_section(result: Result) -> Section:
     if asked:
         hit = [stage for stage in asked if result.stages[stage]]
         rows.append(
-            Row("stages a worker was killed at", f"{len(hit)} of {len(asked)}", wanted="all", reached=hit == asked)
+            Row(
+                "stages a worker was killed at",
+                f"{len(hit)} of {len(asked)}",
+                wanted="all",
+                reached=hit == asked,
+                timed=False,
+            )
         )
-    rows.append(Row("all problems", str(len(result.problems)), wanted="0", reached=not result.problems))
+    rows.append(Row("all problems", str(len(result.problems)), wanted="0", reached=not result.problems, timed=False))
     conditions = [
         f"{faults} faults, seed {result.seed}, {result.seconds:.0f} s; 3 players, threshold 6, rounds of 40 steps on a tenth of MNIST.",
         f"{result.attempts} attempts acknowledged, {result.refused} refused with a sentence, {result.answers_lost} answers lost.",
@@ -163,6 +240,7 @@ def _row(name: str, found: Found) -> Row:
         f"{said}{found.checks} checks, {len(found.problems)} problems",
         wanted="0 problems",
         reached=not found.problems,
+        timed=False,
     )
 
 
@@ -187,11 +265,16 @@ def main(
     faults: Annotated[int, typer.Option(help="How many.", min=1)] = FAULTS,
     seed: Annotated[int, typer.Option(help="Of kinds, moments and drawings.")] = 1,
     short: Annotated[bool, typer.Option("--short", help=f"{SHORT} faults of all kinds.")] = False,
+    at_once: Annotated[
+        int, typer.Option(help="Data folders played on at the same time, each with a seed of its own.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
     """Break the app while people play, and check after each fault that nothing is lost."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by a signal"))  # not without ending what runs
-    section = as_section(run(SHORT if short else faults, seed))
+    count = SHORT if short else faults
+    at_once = 2 if short else at_once
+    section = as_section(run(count, seed) if at_once == 1 else run_at_once(count, seed, at_once))
     if as_json:
         print(json.dumps(asdict(section)))
     else:

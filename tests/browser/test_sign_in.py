@@ -142,19 +142,16 @@ def test_owner_and_named_maintainers_open_maintain_without_a_token_and_strangers
     assert stranger.page.get_by_role("button", name="Retrain now").is_hidden()
     # Nor does it help to call what the page calls.
     config = json.loads(stranger.page.evaluate("fetch('/config').then((answer) => answer.text())"))
-    for dependency in config["dependencies"]:
-        target = next(iter(dependency["targets"]), [None, None])
-        if target[1] == "click" and len(dependency["inputs"]) <= 2:
-            body = {
-                "fn_index": dependency["id"],
-                "data": ["", drawn.weights_id][: len(dependency["inputs"])],
-                "session_hash": "s",
-            }
-            stranger.page.evaluate(
-                "(body) => fetch('/gradio_api/queue/join', {method: 'POST', body: JSON.stringify(body),"
-                " headers: {'Content-Type': 'application/json'}})",
-                body,
-            )
+    (desk,) = (c["id"] for c in config["components"] if c["props"].get("elem_id") == "maintain")
+    for name in ("retrain", "rollback"):
+        data = {"maintainer": "", "weights_id": drawn.weights_id}
+        body = {"component_id": desk, "fn_name": name, "data": data, "session_hash": "s"}
+        told = stranger.page.evaluate(
+            "(body) => fetch('/gradio_api/component_server', {method: 'POST', body: JSON.stringify(body),"
+            " headers: {'Content-Type': 'application/json'}}).then((answer) => answer.json())",
+            body,
+        )
+        assert "needs the maintainer token" in told["error"]
     with pytest.raises(AppError, match="needs the maintainer token"):
         Client(app.url, verbose=False, headers={"Cookie": hub.sign_in(app.url, "bob")}).predict("", api_name="/retrain")
     assert ledger.open_round().number == 1
