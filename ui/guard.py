@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import orjson
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -83,6 +84,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, surroundings: Surroundings) -> None:
         self._app = app
+        self._packed = GZipMiddleware(app, compresslevel=5)  # Gradio packs what its paths call .js and .css
         self._behind_proxy = surroundings.behind_proxy
         self._headers = surroundings.headers()
         self._turns = Turns()
@@ -99,7 +101,8 @@ class Guard:
             if scope["method"] == "POST":
                 receive = await _checked_body(scope, receive)
             await self._turns.wait(address)
-            await self._app(scope, receive, answer.send)
+            app = self._packed if scope["path"] in ("/", "/config") else self._app
+            await app(scope, receive, answer.send)
         except _Refused as refused:
             await answer.error(refused.status, str(refused))
         except Exception as error:

@@ -44,8 +44,8 @@ function show(answer) {
     const link = Object.assign(document.createElement("a"), { href: answer.hub, textContent: answer.hub.split("/datasets/")[1], target: "_blank" });
     paragraphs.at(-1).append(" ", link);
   }
-  const text = paragraphs.map((one) => one.textContent).join();
-  if ($(".overview").textContent !== text.replaceAll(",", "")) $(".overview").replaceChildren(...paragraphs);
+  const text = paragraphs.map((one) => one.textContent).join("");
+  if ($(".overview").textContent !== text) $(".overview").replaceChildren(...paragraphs);
   if (answer.promotion !== listed) list(answer);
 }
 

@@ -1,5 +1,6 @@
 """A running app, as somebody meets it who means it harm."""
 
+import gzip
 import http.client
 import json
 import random
@@ -228,6 +229,15 @@ def test_headers_and_cookies_of_the_page(app):
     assert "set-cookie" not in headers
     for path in ("/config", "/gradio_api/info", "/nothing"):
         assert "content-security-policy" in ask(app, "GET", path)[1]
+
+
+def test_the_page_itself_is_packed(app):
+    with closing(http.client.HTTPConnection("127.0.0.1", app.port, timeout=30)) as connection:
+        connection.request("GET", "/", headers={"Accept-Encoding": "gzip, br"})
+        answer = connection.getresponse()
+        packed = answer.read()
+    assert answer.getheader("content-encoding") == "gzip"
+    assert len(packed) < 60_000 < len(gzip.decompress(packed))
 
 
 def test_other_sites_may_not_read_what_a_browser_here_is_told(app):
