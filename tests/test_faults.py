@@ -1,12 +1,13 @@
-"""The faults in short, as `python -m benchmarks.faults` makes them at length; and that its checks notice what they are for."""
+"""The faults, as `python -m benchmarks.faults` makes them: its checks notice what they are for."""
 
 import random
 import sqlite3
+from collections import Counter
 
 import pytest
 
 from benchmarks.faults import checks
-from benchmarks.faults.__main__ import Found, Result, as_section, run, shared_out
+from benchmarks.faults.__main__ import Found, Result, as_section, from_figures, joined, shared_out
 from benchmarks.faults.kinds import KINDS, STAGES, Kind
 from benchmarks.faults.players import Book, Told
 from benchmarks.faults.session import DidNotCome, Session
@@ -14,30 +15,6 @@ from model.served import Snapshot
 from model.weights import load_weights
 from tests.conftest import random_weights
 from tests.made import PLAIN, add_attempts, add_fooling, close
-
-QUICK = (
-    "server killed",
-    "server killed while it starts",
-    "worker killed at: fine-tuning",
-    "worker killed at: written",
-    "disk full while people submit",
-    "disk full while the dataset is exported",
-    "served weights damaged, then a start",
-    "earlier weights damaged, then asked for",
-    "clock turned back or forward",
-    "two servers on one data folder",
-)
-
-
-@pytest.mark.slow
-def test_nothing_is_lost_whatever_breaks(pen_digits, mnist_folder):
-    result = run(faults=10, seed=5, kinds=[kind for kind in KINDS if kind.name in QUICK], pause_seconds=0.3)
-    assert result.problems == []
-    assert [found.checks for found in result.kinds.values()] == [1] * 10
-    assert result.closings.checks == 1
-    assert result.attempts > 50
-    assert result.stages == {"fine-tuning": 1, "written": 1}
-    assert as_section(result).missed == []
 
 
 @pytest.fixture
@@ -196,3 +173,19 @@ def test_a_session_keeps_whole_copies_and_damages_what_it_says(home, ledger):
             random_weights(session.home.weights, 1)
     finally:
         session.__exit__(None, None, None)
+
+
+def test_runs_on_several_folders_are_summed_up_as_one():
+    def one(seed, problems):
+        result = Result(
+            seed, {"server killed": Found(2, 2, problems)}, Counter(written=1), 10, 1, 2, Counter(promoted=3)
+        )
+        result.closings = Found(0, 1, [])
+        result.seconds = 10.0 * seed
+        return from_figures(as_section(result).figures)
+
+    whole = joined([one(1, []), one(2, ["server killed: lost"])])
+    assert (whole.seed, whole.attempts, whole.refused, whole.answers_lost, whole.seconds) == (1, 20, 2, 4, 20.0)
+    assert whole.kinds["server killed"] == Found(4, 4, ["server killed: lost"])
+    assert (whole.closings.checks, whole.stages, whole.rounds) == (2, {"written": 2}, {"promoted": 6})
+    assert as_section(whole).broken

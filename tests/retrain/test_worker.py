@@ -105,14 +105,12 @@ def worker(environment, home):
         worker._process.wait()
 
 
-@pytest.mark.parametrize("stage", ["starting", "fine-tuning", "scoring"])
-def test_a_killed_worker_loses_nothing(environment, worker, stage):
+def test_a_killed_worker_loses_nothing(environment, worker):
     add_fooling(environment, 3)
     assert worker.start(now=False)
     assert worker.is_running()
     assert not worker.start(now=False)
-    if stage != "starting":
-        until(lambda: worker.files.read().stage == stage)
+    until(lambda: worker.files.read().stage == "scoring")
     worker._process.kill()
     worker._process.wait()
     assert worker.state().state == worker.state().state == "failed"

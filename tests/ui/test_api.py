@@ -12,7 +12,6 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from benchmarks.server import MAINTAINER_TOKEN, RunningApp
-from flagging.decisions import RoundCounts
 from flagging.home import Home
 from model.served import ServedModel
 from model.weights import load_weights
@@ -274,14 +273,3 @@ def test_predictions_through_swaps_are_whole_and_none_fails(tmp_path):
         for answer in answers:
             assert answer["probabilities"] == pytest.approx(expected[answer["weights_id"]], abs=1e-6)
         ledger.close()
-
-
-def test_two_servers_on_one_data_folder_follow_each_other(tmp_path):
-    with RunningApp(tmp_path / "data") as one, RunningApp(tmp_path / "data") as other:
-        first, second = Client(one.url, verbose=False), Client(other.url, verbose=False)
-        first.predict(PLAIN[1], 1, api_name="/submit")
-        second.predict(PLAIN[1], 1, api_name="/submit")
-        assert first.predict(api_name="/status")["attempts"] == 2
-        assert Home(tmp_path / "data").open_ledger().totals() == RoundCounts(
-            2, 2, second.predict(api_name="/status")["fooling"]
-        )
