@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import torch
 import typer
 from PIL import Image, ImageOps
 
@@ -19,10 +20,12 @@ from benchmarks import load
 from benchmarks.latency import PEER_APP
 from benchmarks.load import Kind, Load
 from benchmarks.pen_digits import load_pen_digits
-from benchmarks.quantiles import milliseconds, times
+from benchmarks.quantiles import Spread, milliseconds, times
 from benchmarks.results import Row, Section, command
 from benchmarks.server import REPOSITORY, RunningApp, both
+from model.served import Snapshot
 from model.strokes import check_strokes, rasterise
+from model.weights import SHIPPED_FOLDER, load_weights, shipped_weights_id
 
 DRAWERS = 64
 UPLOADS = 10  # of the peer, for each prediction
@@ -43,10 +46,31 @@ def measure(short: bool) -> Section:
             ours.append(load.put(app.url, Kind(DRAWERS, seconds), block))
             peers.append(put_on_peer(peer.url, DRAWERS, seconds))
         alone = load.put(app.url, Kind(1, seconds), 99)
-    return describe(ours, peers, alone, seconds)
+    return describe(ours, peers, alone, seconds, parts_us())
 
 
-def describe(ours: list[Load], peers: list[tuple[int, float]], alone: Load, seconds: float) -> Section:
+def parts_us() -> dict[str, float]:
+    """Where an answer's time goes, microseconds, medians in this process: what no server in front of it can undercut."""
+    torch.set_num_threads(1)
+    torch.backends.mkldnn.set_flags(False)  # as app.py has both
+    snapshot = Snapshot.of(load_weights(SHIPPED_FOLDER, shipped_weights_id()), 0)
+    took: dict[str, list[float]] = {"checking": [], "drawing": [], "all": []}
+    for digit in load_pen_digits("natural")[:1000]:
+        began = time.perf_counter()
+        drawing = check_strokes(digit.strokes)
+        checked = time.perf_counter()
+        rasterise(drawing)
+        drawn = time.perf_counter()
+        snapshot.answer(digit.strokes)
+        took["checking"].append(checked - began)
+        took["drawing"].append(drawn - checked)
+        took["all"].append(time.perf_counter() - drawn)
+    return {name: 1e6 * Spread.of(seconds).median for name, seconds in took.items()}
+
+
+def describe(
+    ours: list[Load], peers: list[tuple[int, float]], alone: Load, seconds: float, parts: dict[str, float]
+) -> Section:
     """peers: answers and seconds of each block."""
     rate = sum(one.answers for one in ours) / (seconds * len(ours))
     peer_rate = sum(answers for answers, _ in peers) / sum(took for _, took in peers)
@@ -61,6 +85,9 @@ def describe(ours: list[Load], peers: list[tuple[int, float]], alone: Load, seco
             f"Peer: the tutorial's app through its queue, as its page asks: {UPLOADS} uploads of the drawing's parts and one queued call a "
             "prediction (counted in Chromium: 21 uploads and 2 calls for a drawing of one stroke that is then cleared, 42 and 3 for two).",
             "p99 is the worst block's.",
+            f"Where it goes: an answer takes {parts['all']:.0f} us of one thread without any server, {parts['checking']:.0f} of them to check the strokes, "
+            f"{parts['drawing']:.0f} to draw them as pixels, the rest in the network; a request at this load {1e6 / rate:.0f} us of the server's core, beside the drawers' on the other. "
+            f"So {1e6 / parts['all']:.0f} a second is the most one process could answer one by one.",
         ],
         [
             Row(
@@ -74,7 +101,7 @@ def describe(ours: list[Load], peers: list[tuple[int, float]], alone: Load, seco
             Row("p99, 64 drawers", milliseconds(p99), "", "", f"at most {P99_MS} ms", p99 <= P99_MS),
             Row("median, one drawer alone", milliseconds(alone.p50_ms)),
         ],
-        {"ours": [asdict(one) for one in ours], "peer": peers, "alone": asdict(alone)},
+        {"ours": [asdict(one) for one in ours], "peer": peers, "alone": asdict(alone), "parts_us": parts},
     )
 
 
