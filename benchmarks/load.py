@@ -5,7 +5,9 @@ They run in a process of their own, so that what they cost is not the server's.
 
 import asyncio
 import json
+import math
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +20,9 @@ import typer
 from benchmarks.pen_digits import load_pen_digits
 from benchmarks.quantiles import Spread
 from benchmarks.server import REPOSITORY
+
+LARGEST = [[[140 + 10 * math.cos(n), 140 + 10 * math.sin(n)] for n in range(10_000)]]
+LISTS: list[list[int]] = [[] for _ in range(300_000)]
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class Load:
 class Kind:
     """How the drawers behave. a_second: requests, all together; None: each asks again as soon as it was answered.
 
-    address: of this machine, to ask from. one: all are the same annotator. submit: they submit instead of looking.
+    address: of this machine, to ask from. one: all are the same annotator. what: look (the live prediction), submit, explain,
+    large (look at the largest drawing there may be), lists (a body of many empty lists).
     """
 
     drawers: int = 64
@@ -46,7 +52,7 @@ class Kind:
     a_second: float | None = None
     address: str = ""
     one: bool = False
-    submit: bool = False
+    what: str = "look"
 
 
 def put(url: str, kind: Kind, seed: int = 1) -> Load:
@@ -60,7 +66,7 @@ def start(url: str, kind: Kind, seed: int = 1) -> "subprocess.Popen[str]":
 
 
 def ended(process: "subprocess.Popen[str]") -> Load:
-    """Raises RuntimeError if it could not do its work."""
+    """Raises RuntimeError if it could not do its work. It may be ended before its time by `process.terminate()`."""
     out, _ = process.communicate()
     if process.returncode:
         raise RuntimeError(f"the load ended with {process.returncode}; what it wrote stands above")
@@ -82,14 +88,16 @@ class Drawers:
         connector = aiohttp.TCPConnector(limit=0, local_addr=(kind.address, 0) if kind.address else None)
         async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(60)) as session:
             await self._find_page(session)
-            until = time.monotonic() + kind.seconds
-            await asyncio.gather(*(self._draw(session, until) for _ in range(kind.drawers)))
+            began = time.monotonic()
+            self._until = began + kind.seconds
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end)
+            await asyncio.gather(*(self._draw(session) for _ in range(kind.drawers)))
         gaps = [later - earlier for earlier, later in zip(self._ended, self._ended[1:], strict=False)]
         took = Spread.of([1000 * seconds for seconds in self._took])
         return Load(
             answers=took.n,
             failed=self._failed,
-            a_second=took.n / kind.seconds,
+            a_second=took.n / (self._until - began),
             p50_ms=took.median,
             p99_ms=took.p99,
             longest_ms=took.worst,
@@ -102,7 +110,10 @@ class Drawers:
             config = await response.json()
         self._page = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "draw")
 
-    async def _draw(self, session: aiohttp.ClientSession, until: float) -> None:
+    def _end(self) -> None:
+        self._until = time.monotonic()
+
+    async def _draw(self, session: aiohttp.ClientSession) -> None:
         """One drawer: a drawing grows stroke by stroke and point by point; each look is one request."""
         token = "one-and-the-same" if self._kind.one else f"drawer-{self._random.getrandbits(64):016x}"
         pause = self._kind.drawers / self._kind.a_second if self._kind.a_second else 0.0
@@ -110,9 +121,9 @@ class Drawers:
         while True:
             strokes = self._random.choice(self._strokes)
             drawing = {"token": token, "try_id": f"{self._random.getrandbits(128):032x}"}
-            for seen in [strokes] if self._kind.submit else looks(strokes):
+            for seen in looks(strokes) if self._kind.what == "look" else [strokes]:
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
-                if time.monotonic() >= until:
+                if time.monotonic() >= self._until:
                     return
                 await self._ask(session, drawing | {"strokes": seen}, due if pause else None)
                 due = max(due + pause, time.monotonic() - 1.0)  # a backlog of a second at most is made up for
@@ -120,10 +131,10 @@ class Drawers:
     async def _ask(self, session: aiohttp.ClientSession, drawing: dict[str, Any], due: float | None) -> None:
         # From when it was due: a server that is late keeps no drawer from being counted as waiting.
         began = time.monotonic() if due is None else due
-        path, sent = ("component_server", self._submission(drawing)) if self._kind.submit else ("look", drawing)
+        path, sent = self._request(drawing)
         async with session.post(f"{self._url}/gradio_api/{path}", json=sent) as response:
             answer = await response.json()
-        if response.status != 200 or "prediction" not in answer:
+        if response.status != 200 or "error" in answer:
             self._failed += 1
             return
         ended = time.monotonic()
@@ -131,9 +142,18 @@ class Drawers:
         self._ended.append(ended)
         self._weights.add(answer["weights_id"])
 
-    def _submission(self, drawing: dict[str, Any]) -> dict[str, Any]:
-        data = drawing | {"label": 1}
-        return {"session_hash": drawing["try_id"], "component_id": self._page, "fn_name": "submit", "data": data}
+    def _request(self, drawing: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        match self._kind.what:
+            case "submit" | "explain" as name:
+                data = drawing | {"label": 1}
+                called = {"session_hash": drawing["try_id"], "component_id": self._page, "fn_name": name}
+                return "component_server", called | {"data": data}
+            case "large":
+                return "look", drawing | {"strokes": LARGEST}
+            case "lists":
+                return "look", {"a": LISTS}
+            case _:
+                return "look", drawing
 
 
 def looks(strokes: list[list[list[float]]]) -> list[list[list[list[float]]]]:

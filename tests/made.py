@@ -1,9 +1,12 @@
 """Small data the tests make: digits from ten simple strokes, answers, attempts."""
 
+import inspect
 import random
 import uuid
 from dataclasses import dataclass, field
+from typing import Any
 
+import anyio
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -91,3 +94,14 @@ def close(ledger: Ledger, decision: DecisionKind = "promoted", weights_id: str =
     held_out = [a.attempt_id for a in usable if a.split == "test" and a.round == now.number]
     used = [] if decision == "rolled back" else [a.attempt_id for a in usable]
     return ledger.close_round(decision, "for the test", weights_id, {}, began=now, used=used, test_set=held_out)
+
+
+def functions(component: Any) -> dict[str, Any]:
+    """The server functions, to be called as plain ones, also those that wait their turn."""
+
+    def plain(function: Any) -> Any:
+        if not inspect.iscoroutinefunction(function):
+            return function
+        return lambda *arguments: anyio.run(function, *arguments)
+
+    return {function.__name__: plain(function) for function in component.server_fns}

@@ -4,13 +4,13 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import anyio
 import gradio as gr
 
 from flagging.database import LedgerUnavailable
 from ui.browser import account
 from ui.game import Game, checked_token
-from ui.people import Visitor, address
+from ui.lanes import Lane
+from ui.people import Visitor, origin
 
 T = TypeVar("T")
 A_ONE = [[[140, 60], [140, 220]]]
@@ -20,7 +20,7 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
     """Add /predict, /submit, /retract, /withdraw, /next_to_judge, /judge, /status, /rounds, /retrain and /rollback to the page."""
 
     def who(request: gr.Request) -> Visitor:
-        return Visitor(_token(request), account(game, request), address(request))
+        return Visitor(_token(request), account(game, request), *origin(request))
 
     async def predict(strokes: list, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """What the served model sees in a drawing, without submitting it.
@@ -32,7 +32,7 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         def work(who: Visitor) -> dict[str, Any]:
             return game.predict(strokes, who.token)
 
-        return await _in_turn(game, who, request, game.limits.predicting, work)
+        return await _in_turn(game.noting, who, request, game.limits.predicting, work)
 
     async def submit(strokes: list, label: int, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Submit a drawing as an attempt: it is read by the served model and recorded.
@@ -45,30 +45,38 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         def work(who: Visitor) -> dict[str, Any]:
             return game.submit(strokes, label, who.token)[0]
 
-        return await _in_turn(game, who, request, game.limits.submitting, work)
+        return await _in_turn(game.recording, who, request, game.limits.submitting, work)
 
-    def retract(attempt_id: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
+    async def retract(attempt_id: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Take back an attempt of your own, by the attempt_id that /submit gave. It then counts nowhere.
 
         It is yours if the same client submitted it, or if both calls sent the same header X-Hoodwink-Annotator: a
         random text of 8 characters or more.
         """
-        return _answered(lambda: game.retract(attempt_id, who(request).token, who(request).also))
 
-    def withdraw(attempt_ids: list, request: gr.Request) -> dict:  # type: ignore[type-arg]
+        def work(who: Visitor) -> dict[str, Any]:
+            return game.retract(attempt_id, who.token, who.also)
+
+        return await _in_turn(game.recording, who, request, game.limits.submitting, work)
+
+    async def withdraw(attempt_ids: list, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Really delete drawings of your own, by the attempt_ids that /submit gave, or all of them: ["all"].
 
         From the Hub too, within minutes. Weights trained on them remain. Who you are is told as for /retract.
         """
         chosen = None if attempt_ids == ["all"] else attempt_ids
-        return _answered(lambda: game.withdraw(who(request).token, who(request).also, chosen))
+
+        def work(who: Visitor) -> dict[str, Any]:
+            return game.withdraw(who.token, who.also, chosen)
+
+        return await _in_turn(game.recording, who, request, game.limits.submitting, work)
 
     def next_to_judge(request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Somebody else's fooling drawing for you to read blind: attempt_id and strokes, null when nothing waits for you.
 
         waiting: drawings without a decision, whoever drew them. quorum: readers who must agree; 0: nobody judges here.
         """
-        return _answered(lambda: game.next_to_judge(who(request).token, also=who(request).also))
+        return _answered(request, lambda: game.next_to_judge(who(request).token, also=who(request).also))
 
     async def judge(attempt_id: str, reading: int | str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Say which digit you read in a drawing that /next_to_judge gave. Nobody judges their own, nobody twice.
@@ -81,23 +89,23 @@ def add_endpoints(game: Game, page: gr.Blocks) -> None:
         def work(who: Visitor) -> dict[str, Any]:
             return game.judge(attempt_id, reading, who.token, who.also)
 
-        return await _in_turn(game, who, request, game.limits.judging, work)
+        return await _in_turn(game.recording, who, request, game.limits.judging, work)
 
-    def status() -> dict:  # type: ignore[type-arg]
+    def status(request: gr.Request) -> dict:  # type: ignore[type-arg]
         """The open round, the served weights, counts, how far a retraining is, and the last decision."""
-        return _answered(game.status)
+        return _answered(request, game.status)
 
-    def rounds() -> list:  # type: ignore[type-arg]
+    def rounds(request: gr.Request) -> list:  # type: ignore[type-arg]
         """Every closed round: decision and reason, model error rate with interval, clean accuracy before and after."""
-        return _answered(game.rounds)
+        return _answered(request, game.rounds)
 
     def retrain(maintainer_token: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Start a retraining now. Needs the maintainer token; gives /status after starting."""
-        return _answered(lambda: game.retrain(maintainer_token, account(game, request)))
+        return _answered(request, lambda: game.retrain(maintainer_token, account(game, request)))
 
     def rollback(maintainer_token: str, weights_id: str, request: gr.Request) -> dict:  # type: ignore[type-arg]
         """Serve earlier weights again, for example "0123456789abcdef". Needs the maintainer token."""
-        return _answered(lambda: game.rollback(maintainer_token, weights_id, account(game, request)))
+        return _answered(request, lambda: game.rollback(maintainer_token, weights_id, account(game, request)))
 
     an_id = "9b2f6c1e-0d43-4f0e-9a53-3c1f7d0e8a21"
     _add(page, predict, [A_ONE], "play")
@@ -133,7 +141,7 @@ def _token(request: gr.Request) -> str:
 
 
 async def _in_turn(
-    game: Game,
+    lane: Lane,
     who: Callable[[gr.Request], Visitor],
     request: gr.Request,
     turn: Callable[[Visitor], Awaitable[None]],
@@ -143,13 +151,22 @@ async def _in_turn(
     try:
         visitor = who(request)
         await turn(visitor)
-        return await anyio.to_thread.run_sync(work, visitor, limiter=game.recording)
-    except (ValueError, LedgerUnavailable, OSError) as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        return await lane.run(visitor.address, work, visitor)
+    except Exception as error:
+        raise _told(request, error) from error
 
 
-def _answered(work: Callable[[], T]) -> T:
+def _answered(request: gr.Request, work: Callable[[], T]) -> T:
     try:
         return work()
-    except (ValueError, LedgerUnavailable, OSError) as error:
-        raise gr.Error(str(error), print_exception=False) from error
+    except Exception as error:
+        raise _told(request, error) from error
+
+
+def _told(request: gr.Request, error: Exception) -> gr.Error:
+    """What the caller is told; Gradio answers 500 in any case, and ui.guard makes 400 of it where the caller is at fault."""
+    if not isinstance(error, ValueError):
+        request.request.scope["hoodwink.fault"] = True
+    if isinstance(error, ValueError | LedgerUnavailable | OSError):
+        return gr.Error(str(error), print_exception=False)
+    return gr.Error("something went wrong here; it is logged, try again in a moment")

@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import anyio
-
 from flagging.attempts import Refused
 from flagging.database import LedgerUnavailable
 from ui.game import Game, checked_token
-from ui.people import Account, Visitor, account_of, address
+from ui.lanes import Lane
+from ui.people import Account, Visitor, account_of, origin
 
 HERE = Path(__file__).parent
 
@@ -31,7 +30,7 @@ def fields(data: Any) -> dict[str, Any]:
 
 def visitor(game: Game, data: dict[str, Any], request: Any) -> Visitor:
     # Marked, so that it can never pass for the token of an API client or of an account, nor the other way round.
-    return Visitor(f"browser:{checked_token(data.get('token'))}", account(game, request), address(request))
+    return Visitor(f"browser:{checked_token(data.get('token'))}", account(game, request), *origin(request))
 
 
 def account(game: Game, request: Any) -> Account | None:
@@ -45,13 +44,14 @@ async def in_turn(
     request: Any,
     turn: Callable[[Visitor], Awaitable[None]],
     work: Callable[[dict[str, Any], Visitor], dict[str, Any]],
+    lane: Lane | None = None,
 ) -> dict[str, Any]:
-    """The work on what was sent, in a thread, once it is this visitor's turn: one of game.limits."""
+    """The work on what was sent, in a thread, once it is this visitor's turn: one of game.limits. lane: where ledgers are written, if None."""
     try:
         sent = fields(data)
         who = visitor(game, sent, request)
         await turn(who)
-        return await anyio.to_thread.run_sync(work, sent, who, limiter=game.recording)
+        return await (lane or game.recording).run(who.address, work, sent, who)
     except (ValueError, LedgerUnavailable, OSError) as error:
         return {"error": str(error)}
 

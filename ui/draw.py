@@ -22,13 +22,13 @@ def draw_tab(game: Game) -> gr.HTML:
     explainer = Explainer(game)
 
     async def explain(data: Any, request: gr.Request) -> dict[str, Any]:
-        """Where it looked; in a thread of its own, so that no prediction waits for it."""
+        """Where it looked; in a lane of its own, so that neither prediction nor submission waits for it."""
 
         def work(sent: dict[str, Any], who: Visitor) -> dict[str, Any]:
             try_id = checked_try_id(sent.get("try_id"))
             return explainer.explain(sent.get("strokes"), sent.get("digit"), sent.get("before"), who.token, try_id)
 
-        return await in_turn(game, data, request, game.limits.predicting, work)
+        return await in_turn(game, data, request, game.limits.explaining, work, game.explaining)
 
     async def submit(data: Any, request: gr.Request) -> dict[str, Any]:
         def record(sent: dict[str, Any], who: Visitor) -> dict[str, Any]:
@@ -38,12 +38,11 @@ def draw_tab(game: Game) -> gr.HTML:
 
         return await in_turn(game, data, request, game.limits.submitting, record)
 
-    def retract(data: Any, request: gr.Request) -> dict[str, Any]:
-        def take_back() -> dict[str, Any]:
-            who = visitor(game, fields(data), request)
-            return game.retract(fields(data).get("attempt_id"), who.token, who.also) | {"score": game.score(who.token)}
+    async def retract(data: Any, request: gr.Request) -> dict[str, Any]:
+        def take_back(sent: dict[str, Any], who: Visitor) -> dict[str, Any]:
+            return game.retract(sent.get("attempt_id"), who.token, who.also) | {"score": game.score(who.token)}
 
-        return or_error(take_back)
+        return await in_turn(game, data, request, game.limits.submitting, take_back)
 
     def score(data: Any, request: gr.Request) -> dict[str, Any]:
         return or_error(lambda: game.score(visitor(game, fields(data), request).token) or {})

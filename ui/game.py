@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from anyio import CapacityLimiter
-
 from flagging.attempts import Answer, Attempt, Refused
 from flagging.callback import LedgerCallback
 from flagging.database import LedgerUnavailable
@@ -29,6 +27,7 @@ from retrain.history import History, describe_round
 from retrain.rounds import check_usable, roll_back, served_weights
 from retrain.settings import RoundSettings
 from retrain.worker import Worker
+from ui.lanes import Lane
 from ui.limits import Limits
 from ui.people import Account
 from ui.scores import Scores
@@ -77,7 +76,7 @@ class Game:
         self.live = live
         self.limits = limits or Limits()
         # The ledger takes one writer at a time: more threads would only keep those waiting who look.
-        self.recording, self.noting, self.reading = CapacityLimiter(1), CapacityLimiter(1), CapacityLimiter(4)
+        self.recording, self.noting, self.explaining, self.reading = Lane(1), Lane(1), Lane(1), Lane(4)
         self.sign_in = sign_in
         self._maintainers = frozenset(name.lower() for name in maintainers) if sign_in else frozenset()
         self._maintainer_token = maintainer_token
@@ -93,7 +92,7 @@ class Game:
         self.worker = Worker(home, environment, settings.hangs_after_seconds)
         self._publisher = publisher
         self._merged = 0  # what came in from the Hub, up to which scores know it
-        self._known_tries: OrderedDict[str, None] = OrderedDict()
+        self._known_tries: OrderedDict[str, str] = OrderedDict()  # and whose they are
         self._known_tries_lock = threading.Lock()
         self._problem = ""
         self._told = ""  # what was logged of the last retraining's failure
@@ -171,9 +170,10 @@ class Game:
 
     def remember_try(self, answer: Answer, token: str, try_id: str) -> None:
         """Record, before the prediction is shown, that this drawing was shown one."""
-        self.ledger.record_try(try_id, self.ledger.annotator(token), answer.promotion)
+        annotator = self.ledger.annotator(token)
+        self.ledger.record_try(try_id, annotator, answer.promotion)
         with self._known_tries_lock:
-            self._known_tries[try_id] = None
+            self._known_tries[try_id] = annotator
             while len(self._known_tries) > REMEMBERED_TRIES:
                 self._known_tries.popitem(last=False)
 
@@ -287,9 +287,11 @@ class Game:
                 for annotator, chosen in self._by_annotator(mine, _checked_chosen(attempt_ids)).items():
                     deleted += self.ledger.withdraw(annotator, chosen)
         finally:
-            self.scores.forget()
+            if deleted:  # else nobody's scores have changed, and somebody may only be knocking
+                self.scores.forget()
             with self._known_tries_lock:
-                self._known_tries.clear()
+                for try_id in [known for known, annotator in self._known_tries.items() if annotator in mine]:
+                    del self._known_tries[try_id]
         return {"deleted": deleted, "withdrawn_at": datetime.now(UTC).isoformat(timespec="milliseconds")}
 
     def _annotators(self, token: str, also: Sequence[str]) -> list[str]:

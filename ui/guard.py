@@ -7,8 +7,7 @@ import asyncio
 import ipaddress
 import logging
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -16,7 +15,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.line import Line
+
 MAX_BODY = 1_000_000  # bytes; the largest drawing there may be has half of that
+MAX_BRACKETS = 100_000  # it has 10,501 of them; half a million empty lists take long to read
 BODY_WITHIN_SECONDS = 20.0
 OURS = ("ui", "flagging", "model", "retrain", "evaluation")
 
@@ -25,7 +27,7 @@ GET = re.compile(
     r"/(|config/?|theme\.css|robots\.txt|favicon\.ico|manifest\.json|pwa_icon(/\d+)?|logout/?|login/(huggingface|callback)"
     r"|(assets|static|svelte)/[\w./@+-]+"
     r"|gradio_api/(info/?|openapi\.json|app_id/?|user/?|startup-events|theme\.css|login_check/?|queue/(data|status)"
-    r"|heartbeat/\w{1,64}|call/\w{1,40}/\w{1,64}))"
+    r"|heartbeat/[\w-]{1,64}|call/(v2/)?\w{1,40}/[\w-]{1,64}))"
 )
 POST = re.compile(
     r"/gradio_api/(look|component_server/?|queue/join/?|cancel|reset/?|(run|api)/\w{1,40}/?|call/(v2/)?\w{1,40}/?)"
@@ -38,29 +40,35 @@ log = logging.getLogger("hoodwink")
 class Surroundings:
     """What is around the server. framed_by: sites that may show the page in a frame of theirs; a Space is shown by the Hub.
 
-    behind_proxy: every request comes through a proxy that says in X-Forwarded-For whose it is.
+    behind_proxy: every request comes through a proxy that adds to X-Forwarded-For whose it is; on_space: through several, the
+    inner ones with private addresses. parts_from: where Gradio has scripts and styles of the page come from.
     """
 
     behind_proxy: bool = False
+    on_space: bool = False
     framed_by: tuple[str, ...] = ()
-    scripts_from: tuple[str, ...] = ()
+    parts_from: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], behind_proxy: bool) -> "Surroundings":
+        # With a share link Gradio sends everybody a page whose parts lie here.
+        shared = environment.get("GRADIO_SHARE", "").lower() == "true"
+        parts = ("https://gradio.s3-us-west-2.amazonaws.com",) if shared else ()
         if environment.get("SYSTEM") != "spaces":
-            return cls(behind_proxy)
+            return cls(behind_proxy, parts_from=parts)
         # The script lets the Hub's page give the frame the height it needs; Gradio asks for it.
-        return cls(behind_proxy, ("https://huggingface.co", "https://*.hf.space"), ("https://cdnjs.cloudflare.com",))
+        framed_by = ("https://huggingface.co", "https://*.hf.space")
+        return cls(behind_proxy, True, framed_by, (*parts, "https://cdnjs.cloudflare.com"))
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """As OWASP's HTTP headers cheat sheet has them, but for what Gradio needs: its scripts are inline and it compiles some."""
         policy = {
             "default-src": "'self'",
-            "script-src": " ".join(("'self' 'unsafe-inline' 'unsafe-eval'", *self.scripts_from)),
-            "style-src": "'self' 'unsafe-inline'",
+            "script-src": " ".join(("'self' 'unsafe-inline' 'unsafe-eval'", *self.parts_from)),
+            "style-src": " ".join(("'self' 'unsafe-inline'", *self.parts_from)),
             "img-src": "'self' data: blob:",
-            "font-src": "'self' data:",
-            "connect-src": "'self'",
+            "font-src": " ".join(("'self' data:", *self.parts_from)),
+            "connect-src": " ".join(("'self'", *self.parts_from)),
             "worker-src": "'self' blob:",
             "object-src": "'none'",
             "base-uri": "'self'",
@@ -84,8 +92,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, surroundings: Surroundings) -> None:
         self._app = app
-        self._packed = GZipMiddleware(app, compresslevel=5)  # Gradio packs what its paths call .js and .css
-        self._behind_proxy = surroundings.behind_proxy
+        self._packed = GZipMiddleware(app, compresslevel=1)  # Gradio packs what its paths call .js and .css
+        self._surroundings = surroundings
         self._headers = surroundings.headers()
         self._turns = Turns()
 
@@ -94,14 +102,18 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return  # a websocket is not among what the page uses: closed unanswered
-        scope["hoodwink.address"] = address = address_of(scope, self._behind_proxy)
+        scope["hoodwink.address"] = address = address_of(scope, self._surroundings)
         answer = _Answer(scope, send, self._headers)
         try:
             _check_path(scope)
             if scope["method"] == "POST":
-                receive = await _checked_body(scope, receive)
-            await self._turns.wait(address)
-            app = self._packed if scope["path"] in ("/", "/config") else self._app
+                body = await _whole_body(scope, receive)
+                await self._turns.wait(address)
+                _check_body(scope, body)
+                receive = _replayed(body, receive)
+            else:
+                await self._turns.wait(address)
+            app = self._packed if _route(scope) in ("/", "/config") else self._app
             await app(scope, receive, answer.send)
         except _Refused as refused:
             await answer.error(refused.status, str(refused))
@@ -121,9 +133,9 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            # Gradio answers 500 where the caller sent something its functions refuse; what fails of ours raises.
+            # Gradio answers 500 to whatever a named endpoint raises, and where it finds fault itself. Ours say whose it was.
             if message["status"] == 500 and self._scope["method"] == "POST":
-                message["status"] = 400
+                message["status"] = 503 if self._scope.get("hoodwink.fault") else 400
             if "assets" not in self._scope["path"]:
                 self._headers_for(message)
             message["headers"] = [*message["headers"], *self._headers]
@@ -149,31 +161,19 @@ class _Answer:
 
 
 class Turns:
-    """One request is begun in each round of the event loop, of each address in its turn.
-
-    An address that sends many at once so waits behind its own, and others are answered in between.
-    """
+    """One request is begun in each round of the event loop."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._line = Line()
 
     async def wait(self, address: str) -> None:
-        loop = asyncio.get_running_loop()
-        turn: asyncio.Future[None] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._next)
-        self._waiting.setdefault(address, deque()).append(turn)
-        await turn
+        if not len(self._line):
+            asyncio.get_running_loop().call_soon(self._next)
+        await self._line.join(address)
 
     def _next(self) -> None:
-        address, turns = next(iter(self._waiting.items()))
-        turn = turns.popleft()
-        del self._waiting[address]
-        if turns:
-            self._waiting[address] = turns  # behind the others
-        if not turn.done():  # the client may have gone
-            turn.set_result(None)
-        if self._waiting:
+        self._line.call()
+        if len(self._line):
             asyncio.get_running_loop().call_soon(self._next)
 
 
@@ -183,8 +183,14 @@ class _Refused(Exception):
         self.status = status
 
 
+def _route(scope: Scope) -> str:
+    """The path below where the app is mounted: a proxy may keep the prefix it serves us under."""
+    path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
 def _check_path(scope: Scope) -> None:
-    method, path = scope["method"], scope["path"]
+    method, path = scope["method"], _route(scope)
     known = {"GET": GET, "HEAD": GET, "POST": POST, "OPTIONS": POST}.get(method)
     if known is None:
         raise _Refused(405, f"{method[:20]} is not used here; the page and its API use GET and POST")
@@ -192,8 +198,8 @@ def _check_path(scope: Scope) -> None:
         raise _Refused(404, f"there is nothing at {path[:80]!r} for {method}; the page is at /, its API at /?view=api")
 
 
-async def _checked_body(scope: Scope, receive: Receive) -> Receive:
-    """The body as a whole, once it is known to be JSON of a size we take."""
+async def _whole_body(scope: Scope, receive: Receive) -> bytes:
+    """The body of a request that says it is JSON, if it is not larger than we take."""
     kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     if not kind.lower().startswith(b"application/json"):
         raise _Refused(415, f"the body is {kind[:60].decode('latin-1')!r}; send application/json")
@@ -211,6 +217,14 @@ async def _checked_body(scope: Scope, receive: Receive) -> Receive:
                     raise _Refused(413, f"the body is larger than {MAX_BODY} bytes; a drawing has fewer points")
     except TimeoutError:
         raise _Refused(408, f"the body did not come within {BODY_WITHIN_SECONDS:.0f} s; send it again") from None
+    return bytes(body)
+
+
+def _check_body(scope: Scope, body: bytes) -> None:
+    """Read it, once it is its turn: that takes time."""
+    if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
+        raise _Refused(400, f"the body has more than {MAX_BRACKETS} lists and objects; a drawing has fewer points")
+    scope["hoodwink.size"] = len(body)
     try:
         scope["hoodwink.body"] = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -218,7 +232,6 @@ async def _checked_body(scope: Scope, receive: Receive) -> Receive:
     if not isinstance(scope["hoodwink.body"], dict):
         raise _Refused(400, "the body is no JSON object; see /?view=api for what is sent")
     _check_session(scope["hoodwink.body"])
-    return _replayed(bytes(body), receive)
 
 
 def _check_session(body: dict[str, object]) -> None:
@@ -253,16 +266,20 @@ def _is_ours(error: BaseException) -> bool:
     return any(name.split(".")[0] in OURS and name != __name__ for name in names)
 
 
-def address_of(scope: Scope, behind_proxy: bool) -> str:
+def address_of(scope: Scope, surroundings: Surroundings) -> str:
     """Whose request it is, as far as the network can tell: an IPv4 address, or the /64 of an IPv6 one.
 
-    Behind a proxy the last public address of X-Forwarded-For: what stands before it, the client may have written itself.
+    Behind a proxy the last entry of X-Forwarded-For, which the proxy added; what stands before it, the client may have written.
+    On a Space the last public one: between its proxies addresses are private.
     """
     client = scope.get("client")
     found = client[0] if client else ""
-    if behind_proxy:
+    if surroundings.behind_proxy:
         sent = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
-        found = next(_public(reversed(sent.split(","))), found)
+        names = [name.strip() for name in sent.split(",") if name.strip()]
+        if surroundings.on_space:
+            names = [name for name in names if _is_public(name)]
+        found = names[-1] if names else found
     try:
         address = ipaddress.ip_address(found)
     except ValueError:
@@ -274,10 +291,8 @@ def address_of(scope: Scope, behind_proxy: bool) -> str:
     return str(address)
 
 
-def _public(names: Iterable[str]) -> Iterator[str]:
-    for name in names:
-        try:
-            if ipaddress.ip_address(name.strip()).is_global:
-                yield name.strip()
-        except ValueError:
-            continue
+def _is_public(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_global
+    except ValueError:
+        return False

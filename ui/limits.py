@@ -9,6 +9,9 @@ from flagging.attempts import Refused
 from ui.people import Visitor
 
 MOST_KEYS = 20_000  # of one limit; beyond, those that have had a rest are forgotten
+ORDINARY_BYTES = (
+    8000  # of a request; a drawing of thousands of points counts as several, as it takes the time of several
+)
 LONGEST_WAIT_SECONDS = 0.25  # a little too fast is only slowed down; whoever would wait longer is refused
 
 
@@ -35,20 +38,28 @@ class Limit:
         self._what, self._of, self._rate, self._clock = what, of, rate, clock
         self._done: dict[str, float] = {}
 
-    def take(self, key: str) -> float:
-        """Count one request; seconds to wait before it is answered. Raises TooMany, then it is not counted."""
+    def take(self, key: str, cost: float = 1.0) -> float:
+        """Count a request, as `cost` ordinary ones; seconds to wait before it is answered. Raises TooMany, then it is not counted."""
+        wait = self.wait(key)
+        self.count(key, cost)
+        return wait
+
+    def wait(self, key: str) -> float:
+        """Seconds until the next request of this key is answered. Raises TooMany."""
         now = self._clock()
-        done = max(self._done.get(key, now), now)
-        wait = max(0.0, done - now - self._rate.burst / self._rate.per_second)
+        wait = max(0.0, self._done.get(key, now) - now - self._rate.burst / self._rate.per_second)
         if wait > LONGEST_WAIT_SECONDS:
             raise TooMany(
                 f"too many {self._what} from one {self._of}: {self._rate.per_second:g} a second are answered; "
-                "nothing was recorded, wait a second and go on"
+                "this one was not recorded, wait a second and go on"
             )
+        return wait
+
+    def count(self, key: str, cost: float) -> None:
+        now = self._clock()
         if key not in self._done and len(self._done) >= MOST_KEYS:
             self._forget(now)
-        self._done[key] = done + 1 / self._rate.per_second
-        return wait
+        self._done[key] = max(self._done.get(key, now), now) + cost / self._rate.per_second
 
     def _forget(self, now: float) -> None:
         rested = [key for key, done in self._done.items() if done <= now]
@@ -64,6 +75,7 @@ class Limits:
 
     # A pen moves 60 to 120 times a second and asks once at a time; a class of 64 draws behind one address.
     PREDICTIONS = Rate(100, 200), Rate(2000, 20_000)
+    EXPLANATIONS = Rate(30, 60), Rate(300, 2000)
     SUBMISSIONS = Rate(20, 100), Rate(200, 2000)
     READINGS = Rate(10, 60), Rate(100, 1000)
 
@@ -76,23 +88,32 @@ class Limits:
             return [Limit(what, of, rate, clock) for of, rate in zip(("annotator", "address"), scaled, strict=False)]
 
         self._predictions = pair("predictions", self.PREDICTIONS)
+        self._explanations = pair("explanations", self.EXPLANATIONS)
         self._submissions = pair("drawings", self.SUBMISSIONS)
         self._readings = pair("readings", self.READINGS)
 
     async def predicting(self, who: Visitor) -> None:
         """Returns when it is this visitor's turn. Raises TooMany, after a while that a loop of requests feels."""
-        await _wait(self._predictions, who)
+        await _wait(self._predictions, who, max(1.0, who.size / ORDINARY_BYTES))
+
+    async def explaining(self, who: Visitor) -> None:
+        await _wait(self._explanations, who, max(1.0, who.size / ORDINARY_BYTES))
 
     async def submitting(self, who: Visitor) -> None:
+        """Withdrawing and taking back too."""
         await _wait(self._submissions, who)
 
     async def judging(self, who: Visitor) -> None:
         await _wait(self._readings, who)
 
 
-async def _wait(limits: list[Limit], who: Visitor) -> None:
+async def _wait(limits: list[Limit], who: Visitor, cost: float = 1.0) -> None:
+    keys = (who.token, who.address)
     try:
-        wait = max((limit.take(key) for limit, key in zip(limits, (who.token, who.address), strict=False)), default=0.0)
+        # First both are asked, then both count: a refusal by one uses up nothing of the other.
+        wait = max((limit.wait(key) for limit, key in zip(limits, keys, strict=False)), default=0.0)
+        for limit, key in zip(limits, keys, strict=False):
+            limit.count(key, cost)
     except TooMany:
         await asyncio.sleep(LONGEST_WAIT_SECONDS)
         raise

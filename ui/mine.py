@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from flagging.ledger import Drawn
-from ui.browser import HERE, fields, or_error, script, visitor
+from ui.browser import HERE, fields, in_turn, or_error, script, visitor
 from ui.gallery import MOST_NUMBER, PER_PAGE, describe, number_or_none
 from ui.game import Game
 from ui.people import Visitor
@@ -17,15 +17,14 @@ def mine_tab(game: Game) -> gr.HTML:
     def drawings(data: Any, request: gr.Request) -> dict[str, Any]:
         return or_error(lambda: page(game, visitor(game, fields(data), request), fields(data)))
 
-    def withdraw(data: Any, request: gr.Request) -> dict[str, Any]:
+    async def withdraw(data: Any, request: gr.Request) -> dict[str, Any]:
         """Everything, where `all` is true; else the drawings in `attempt_ids`."""
 
-        def delete() -> dict[str, Any]:
-            who = visitor(game, fields(data), request)
-            chosen = None if fields(data).get("all") is True else fields(data).get("attempt_ids") or []
+        def delete(sent: dict[str, Any], who: Visitor) -> dict[str, Any]:
+            chosen = None if sent.get("all") is True else sent.get("attempt_ids") or []
             return game.withdraw(who.token, who.also, chosen)
 
-        return or_error(delete)
+        return await in_turn(game, data, request, game.limits.submitting, delete)
 
     return gr.HTML(
         html_template=(HERE / "mine.html").read_text(),

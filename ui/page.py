@@ -71,6 +71,7 @@ def launch_options(game: Game, page: gr.Blocks, surroundings: Surroundings) -> d
         "footer_links": ["api"],
         "run_history": False,
         "show_error": True,  # what Gradio itself refuses gets its sentence too
+        "ssr_mode": False,  # a server of Gradio's own would stand before the guard
         "state_session_capacity": MOST_SESSIONS,
         "max_file_size": 1,  # byte; nothing here takes files
         "app_kwargs": {

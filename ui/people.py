@@ -22,11 +22,12 @@ class Account:
 
 @dataclass(frozen=True)
 class Visitor:
-    """own: the token of their browser or client. address: where the request came from; for limits, never recorded."""
+    """own: the token of their browser or client. address, size: where the request came from and its bytes; for limits, never recorded."""
 
     own: str
     account: Account | None = None
     address: str = field(default="", compare=False)
+    size: int = field(default=0, compare=False)
 
     @property
     def token(self) -> str:
@@ -39,10 +40,11 @@ class Visitor:
         return (self.own,) if self.account else ()
 
 
-def address(request: Any) -> str:
-    """Where a request came from, as ui.guard found. request: a gr.Request, or Starlette's."""
+def origin(request: Any) -> tuple[str, int]:
+    """Where a request came from, and the size of its body, as ui.guard found. request: a gr.Request, or Starlette's."""
     starlette = getattr(request, "request", None) or request
-    return str(starlette.scope.get("hoodwink.address", "")) if starlette is not None else ""
+    scope = starlette.scope if starlette is not None else {}
+    return str(scope.get("hoodwink.address", "")), int(scope.get("hoodwink.size", 0))
 
 
 def account_of(request: Any) -> Account | None:

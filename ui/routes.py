@@ -7,7 +7,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import anyio
 import gradio as gr
 import orjson
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from flagging.database import LedgerUnavailable
 from ui.browser import fields, visitor
 from ui.game import Game, as_base64, checked_try_id
 from ui.limits import TooMany
+from ui.people import origin
 
 
 def routes(game: Game, page: gr.Blocks) -> list[Route]:
@@ -41,7 +41,7 @@ def look(game: Game) -> Callable[[Request], Any]:
         if not game.live:
             return {"image": as_base64(answer)}
         if not game.is_known_try(try_id):
-            await anyio.to_thread.run_sync(game.remember_try, answer, who.token, try_id, limiter=game.noting)
+            await game.noting.run(who.address, game.remember_try, answer, who.token, try_id)
         return game.describe(answer) | {"image": as_base64(answer)}
 
     async def answer(request: Request) -> Response:
@@ -79,7 +79,10 @@ def call(game: Game, page: gr.Blocks) -> Callable[[Request], Any]:
         given = (body.get("data"), request)[:takes]
         if inspect.iscoroutinefunction(function):
             return _json(await function(*given))
-        return _json(await anyio.to_thread.run_sync(function, *given, limiter=game.reading))
+        try:
+            return _json(await game.reading.run(origin(request)[0], function, *given))
+        except (TooMany, LedgerUnavailable) as error:
+            return _json({"error": str(error)}, 503)
 
     return answer
 

@@ -194,6 +194,8 @@ def damage_earlier_then_go_back(session: Session) -> None:
         return session.mend()  # served again meanwhile
     before = session.promotions().count(chosen)
     was_done, said = session.maintain("rollback", chosen)
+    if was_done and session.is_whole(chosen):
+        return None  # the shipped ones, which a retraining that began meanwhile has mended
     if was_done or chosen not in said or session.promotions().count(chosen) != before:
         raise DidNotCome(f"going back to damaged weights {chosen} was not refused; it said {said!r}")
     session.mend()

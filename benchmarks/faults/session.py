@@ -295,6 +295,13 @@ class Session:
             packed[self.chance.randrange(len(packed))] ^= 1 << self.chance.randrange(8)
         path.write_bytes(packed)
 
+    def is_whole(self, weights_id: str) -> bool:
+        try:
+            load_weights(self.home.weights, weights_id)
+        except WeightsDamaged:
+            return False
+        return True
+
     def mend(self) -> None:
         """Put back every weights file that was damaged."""
         for copy in self._copies.iterdir():

@@ -43,6 +43,7 @@ def asked(
         "headers": headers,
         "client": (client, 1),
         "query_string": b"",
+        "root_path": more.get("root_path", ""),
     }
     anyio.run(Guard(app or default, more.get("surroundings", AT_HOME)), scope, receive, send)
     found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
@@ -224,23 +225,27 @@ def test_scripts_of_the_page_may_be_kept():
 # -- addresses ----------------------------------------------------------------------------------------------
 
 
+BEHIND_PROXY = Surroundings(behind_proxy=True)
+
+
 @pytest.mark.parametrize(
-    ("client", "forwarded", "behind_proxy", "address"),
+    ("client", "forwarded", "where", "address"),
     [
-        ("1.2.3.4", None, False, "1.2.3.4"),
-        ("127.0.0.1", "8.8.8.8", False, "127.0.0.1"),
-        ("10.0.0.7", "8.8.8.8", True, "8.8.8.8"),
-        ("10.0.0.7", "6.6.6.6, 8.8.8.8, 10.1.2.3", True, "8.8.8.8"),
-        ("10.0.0.7", "nonsense, , 999.1.1.1", True, "10.0.0.7"),
-        ("10.0.0.7", None, True, "10.0.0.7"),
-        ("2a00:1450:4001:82b::200e", None, False, "2a00:1450:4001:82b::/64"),
-        ("::ffff:1.2.3.4", None, False, "1.2.3.4"),
-        ("a unix socket" * 10, None, False, ("a unix socket" * 10)[:64]),
+        ("1.2.3.4", None, AT_HOME, "1.2.3.4"),
+        ("127.0.0.1", "8.8.8.8", AT_HOME, "127.0.0.1"),
+        ("10.0.0.7", "8.8.8.8", BEHIND_PROXY, "8.8.8.8"),
+        ("10.0.0.7", "8.8.8.8, 192.168.1.5", BEHIND_PROXY, "192.168.1.5"),
+        ("10.0.0.7", None, BEHIND_PROXY, "10.0.0.7"),
+        ("10.0.0.7", "6.6.6.6, 8.8.8.8, 10.1.2.3", ON_A_SPACE, "8.8.8.8"),
+        ("10.0.0.7", "nonsense, , 999.1.1.1", ON_A_SPACE, "10.0.0.7"),
+        ("2a00:1450:4001:82b::200e", None, AT_HOME, "2a00:1450:4001:82b::/64"),
+        ("::ffff:1.2.3.4", None, AT_HOME, "1.2.3.4"),
+        ("a unix socket" * 10, None, AT_HOME, ("a unix socket" * 10)[:64]),
     ],
 )
-def test_whose_request_it_is(client, forwarded, behind_proxy, address):
+def test_whose_request_it_is(client, forwarded, where, address):
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
-    assert address_of({"client": (client, 1), "headers": headers}, behind_proxy) == address
+    assert address_of({"client": (client, 1), "headers": headers}, where) == address
 
 
 # -- turns --------------------------------------------------------------------------------------------------
@@ -274,3 +279,38 @@ def test_who_has_gone_keeps_nobody_waiting():
         await asyncio.wait_for(turns.wait("b"), 5)
 
     asyncio.run(play())
+
+
+# -- what is costly or from elsewhere -------------------------------------------------------------------------
+
+
+def test_a_body_of_a_hundred_thousand_lists_is_refused_unread():
+    status, sentence = refused(body=b'{"a": [' + b"[]," * 200_000 + b"[]]}")
+    assert (status, "more than 100000 lists" in sentence) == (400, True)
+
+
+def test_the_largest_drawing_there_may_be_is_taken():
+    body = json.dumps({"strokes": [[[279.9, -279.9, 86_399_999]] * 20] * 500}).encode()
+    assert asked(body=body)[0] == 200
+    assert asked(body=body)[3]["hoodwink.size"] == len(body)
+
+
+def test_a_proxy_may_keep_the_prefix_it_serves_us_under():
+    assert asked(method="GET", path="/hoodwink/config", kind=None, root_path="/hoodwink")[0] == 200
+    assert asked(method="GET", path="/hoodwink/.env", kind=None, root_path="/hoodwink")[0] == 404
+
+
+def test_a_share_link_s_page_gets_its_parts():
+    shared = Surroundings.from_environment({"GRADIO_SHARE": "True"}, behind_proxy=False)
+    _, headers, _, _ = asked(method="GET", path="/", kind=None, surroundings=shared)
+    assert headers["content-security-policy"].count("https://gradio.s3-us-west-2.amazonaws.com") == 4
+    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+
+
+def test_a_fault_of_ours_at_a_named_endpoint_is_no_fault_of_the_caller():
+    async def app(scope, receive, send):
+        scope["hoodwink.fault"] = True
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b'{"error": "the ledger is locked"}'})
+
+    assert asked(path="/gradio_api/run/submit", app=app)[0] == 503

@@ -42,9 +42,9 @@ def test_a_burst_goes_at_once_then_a_little_is_slowed_down_and_more_is_refused(c
     assert all(limit.take("a") == 0 for _ in range(101))
     assert limit.take("a") == pytest.approx(1 / 20)
     more, wait = taken(limit, "a", 100)
-    assert more == 4
-    assert wait == pytest.approx(LONGEST_WAIT_SECONDS)
-    with pytest.raises(TooMany, match="too many drawings from one annotator: 20 a second are answered; nothing was"):
+    assert more in (4, 5)
+    assert wait <= LONGEST_WAIT_SECONDS
+    with pytest.raises(TooMany, match="too many drawings from one annotator: 20 a second are answered; this one was"):
         limit.take("a")
     assert limit.take("b") == 0
 
@@ -110,6 +110,37 @@ def test_an_address_is_limited_whoever_asks_from_it(clock):
 
     with pytest.raises(TooMany, match="from one address"):
         anyio.run(ask)
+
+
+def test_a_refusal_by_the_address_uses_up_nothing_of_the_annotator_s(clock):
+    game = Limits(1, clock)
+    burst = Limits.SUBMISSIONS[1].burst
+
+    async def ask():
+        for number in range(burst + 51):
+            await game.submitting(Visitor(f"browser:{number:08d}", None, "1.2.3.4"))
+        for _ in range(120):
+            with pytest.raises(TooMany, match="from one address"):
+                await game.submitting(Visitor("browser:a-child", None, "1.2.3.4"))
+        for _ in range(100):
+            await game.submitting(Visitor("browser:a-child", None, "1.2.3.5"))
+
+    anyio.run(ask)
+
+
+def test_the_largest_drawings_count_as_many(clock):
+    game, who = Limits(1, clock), Visitor("browser:one-of-them", None, "1.2.3.4", 400_000)
+    taken = 0
+
+    async def ask():
+        nonlocal taken
+        while True:
+            await game.predicting(who)
+            taken += 1
+
+    with pytest.raises(TooMany):
+        anyio.run(ask)
+    assert 4 <= taken <= 6
 
 
 def test_an_account_is_one_annotator_in_all_its_browsers(clock):

@@ -5,7 +5,7 @@ import pytest
 from flagging.attempts import Refused
 from flagging.publisher import PublisherState
 from retrain.settings import RoundSettings
-from tests.made import PLAIN, add_attempts, add_fooling
+from tests.made import PLAIN, add_attempts, add_fooling, functions
 from ui import mine as module
 from ui.game import MAX_WITHDRAWN, Game
 from ui.hub_status import in_words
@@ -89,7 +89,7 @@ def test_withdrawing_a_drawing_of_somebody_else_deletes_nothing(game):
 @pytest.mark.parametrize("chosen", [[], "all", [1], ["\ud800"], {"a": 1}, ["id"] * (MAX_WITHDRAWN + 1), None])
 def test_a_list_of_chosen_drawings_that_is_none_deletes_nothing(game, chosen):
     add_fooling(game.ledger, 1, MINE)
-    server = {function.__name__: function for function in mine_tab(game).server_fns}
+    server = functions(mine_tab(game))
     answer = server["withdraw"]({"token": MINE.removeprefix("browser:"), "attempt_ids": chosen}, None)
     assert "no list of 1 to" in answer["error"]
     assert game.ledger.totals().attempts == 1
@@ -97,7 +97,7 @@ def test_a_list_of_chosen_drawings_that_is_none_deletes_nothing(game, chosen):
 
 @pytest.mark.parametrize("sent", [None, [], {"token": "short"}, {"token": "a-token", "before": "x"}])
 def test_server_functions_answer_anything_with_a_sentence(game, sent):
-    server = {function.__name__: function for function in mine_tab(game).server_fns}
+    server = functions(mine_tab(game))
     assert set(server["drawings"](sent, None)) == {"error"}
     assert set(server["withdraw"](sent, None)) == {"error"}
 

@@ -1,16 +1,14 @@
 """Who is there: tokens nobody can claim, what only a session gives, and what it opens."""
 
-import inspect
 import time
 from types import SimpleNamespace
 
-import anyio
 import gradio as gr
 import pytest
 
 from flagging.attempts import Refused
 from retrain.settings import RoundSettings
-from tests.made import PLAIN, add_fooling
+from tests.made import PLAIN, add_fooling, functions
 from ui.api import _token
 from ui.browser import visitor
 from ui.gallery import gallery
@@ -40,17 +38,6 @@ def request(account=None, headers=None, expires_in=3600.0):
         userinfo = {"sub": account.user_id, "preferred_username": account.name}
         session["oauth_info"] = {"userinfo": userinfo, "expires_at": time.time() + expires_in}
     return SimpleNamespace(session=session, headers=headers or {}, scope={})
-
-
-def functions(component):
-    """The server functions, to be called as plain ones, also those that wait their turn."""
-
-    def plain(function):
-        if not inspect.iscoroutinefunction(function):
-            return function
-        return lambda *arguments: anyio.run(function, *arguments)
-
-    return {function.__name__: plain(function) for function in component.server_fns}
 
 
 def test_an_account_is_what_the_session_says():

@@ -1,0 +1,54 @@
+"""Threads for work that takes long: a few at a time of each kind, so that no kind keeps another waiting."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio.to_thread
+
+from flagging.database import LedgerUnavailable
+from ui.limits import TooMany
+from ui.line import Line
+
+T = TypeVar("T")
+MOST_WAITING = 200
+WAIT_SECONDS = 4.0  # with the 15 the ledger waits for its lock, less than the page waits for an answer
+
+
+class Lane:
+    """wide: pieces of work at a time; for the others turns go round the addresses they came from."""
+
+    def __init__(self, wide: int) -> None:
+        self._free = wide
+        self._line = Line()
+
+    async def run(self, address: str, work: Callable[..., T], *arguments: object) -> T:
+        """The work in a thread. Raises TooMany or LedgerUnavailable if it could not begin; then it never does."""
+        await self._enter(address)
+        try:
+            return await anyio.to_thread.run_sync(work, *arguments)
+        finally:
+            if not self._line.call():
+                self._free += 1
+
+    async def _enter(self, address: str) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        if len(self._line) >= MOST_WAITING:
+            raise TooMany("too many people at once; this one was not recorded, try again in a moment")
+        turn = self._line.join(address)
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await turn
+        except TimeoutError:
+            self._hand_on(turn)
+            raise LedgerUnavailable("the server is busy; this one was not recorded, try again in a moment") from None
+        except asyncio.CancelledError:
+            self._hand_on(turn)
+            raise
+
+    def _hand_on(self, turn: "asyncio.Future[None]") -> None:
+        """The turn came in the very moment it was given up."""
+        if turn.done() and not turn.cancelled() and not self._line.call():
+            self._free += 1
