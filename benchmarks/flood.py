@@ -21,7 +21,7 @@ CONNECTIONS = 64
 
 def measure(short: bool) -> Section:
     """How a drawer and somebody who submits are answered while somebody else sends all they can."""
-    seconds, rounds = (4.0, 1) if short else (10.0, 3)
+    seconds, rounds = (4.0, 1) if short else (8.0, 2)
     floods = {
         "predictions, as one annotator": flood(one=True),
         "the same from the drawer's own address": flood(address=OTHER, one=True),
