@@ -107,7 +107,7 @@ def describe(alone: list[float], beside: list[float], calm: list[Load], busy: li
         [
             f"{FOOLING} fooling drawings, the product's fine-tuning and gate, {len(alone)} times each way, in turns; {DRAWERS} drawers with "
             f"{A_SECOND} predictions a second, all on the same two cores.",
-            "p99: the median over the rounds of each; an answer is late from when it was due. The worker gives way (nice 5).",
+            "p99: the median over the rounds of each; an answer is late from when it was due. The worker gives way (nice 10).",
         ],
         [
             Row(

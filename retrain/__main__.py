@@ -155,7 +155,7 @@ def _run_visibly(home: Home, settings: RoundSettings, files: WorkerFiles, number
 
 def _close_round(home: Home, settings: RoundSettings, report: Report) -> dict[str, Any]:
     folder = os.environ.get("HOODWINK_MNIST_DIR")
-    os.nice(5)  # whoever draws comes first
+    os.nice(10)  # whoever draws comes first
     closed = close_round(
         home.open_ledger(),
         home.weights,

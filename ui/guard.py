@@ -15,6 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.limits import Limits, TooMany
 from ui.line import Line
 
 MAX_BODY = 1_000_000  # bytes; the largest drawing there may be has half of that
@@ -90,7 +91,8 @@ class Surroundings:
 class Guard:
     """ASGI middleware. What it refuses is answered with {"error": a sentence}."""
 
-    def __init__(self, app: ASGIApp, surroundings: Surroundings) -> None:
+    def __init__(self, app: ASGIApp, surroundings: Surroundings, limits: Limits) -> None:
+        self._limits = limits
         self._app = app
         self._packed = GZipMiddleware(app, compresslevel=1)  # Gradio packs what its paths call .js and .css
         self._surroundings = surroundings
@@ -107,6 +109,7 @@ class Guard:
         try:
             _check_path(scope)
             if scope["method"] == "POST":
+                await self._limits.sending(address, _size(scope))
                 body = await _whole_body(scope, receive)
                 await self._turns.wait(address)
                 _check_body(scope, body)
@@ -117,6 +120,8 @@ class Guard:
             await app(scope, receive, answer.send)
         except _Refused as refused:
             await answer.error(refused.status, str(refused))
+        except TooMany as refused:
+            await answer.error(429, str(refused))
         except Exception as error:
             if answer.started:
                 raise
@@ -196,6 +201,15 @@ def _check_path(scope: Scope) -> None:
         raise _Refused(405, f"{method[:20]} is not used here; the page and its API use GET and POST")
     if not known.fullmatch(path) or ".." in path:
         raise _Refused(404, f"there is nothing at {path[:80]!r} for {method}; the page is at /, its API at /?view=api")
+
+
+def _size(scope: Scope) -> int:
+    """Bytes of the body, as it says; as much as we take, if it does not. Larger ones are refused unread."""
+    said = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    size = int(said) if said.isdigit() else MAX_BODY
+    if size > MAX_BODY:
+        raise _Refused(413, f"the body is larger than {MAX_BODY} bytes; a drawing has fewer points")
+    return size
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> bytes:

@@ -75,6 +75,7 @@ class Limits:
 
     # A pen moves 60 to 120 times a second and asks once at a time; a class of 64 draws behind one address.
     PREDICTIONS = Rate(100, 200), Rate(2000, 20_000)
+    KILOBYTES = Rate(4000, 20_000)  # of an address
     EXPLANATIONS = Rate(30, 60), Rate(300, 2000)
     SUBMISSIONS = Rate(20, 100), Rate(200, 2000)
     READINGS = Rate(10, 60), Rate(100, 1000)
@@ -87,28 +88,36 @@ class Limits:
             scaled = [Rate(rate.per_second * scale, rate.burst * scale) for rate in rates] if scale else []
             return [Limit(what, of, rate, clock) for of, rate in zip(("annotator", "address"), scaled, strict=False)]
 
+        self._kilobytes = pair("kilobytes", (self.KILOBYTES, self.KILOBYTES))[1:]
         self._predictions = pair("predictions", self.PREDICTIONS)
         self._explanations = pair("explanations", self.EXPLANATIONS)
         self._submissions = pair("drawings", self.SUBMISSIONS)
         self._readings = pair("readings", self.READINGS)
 
+    async def sending(self, address: str, size: int) -> None:
+        """Before so many bytes are read. Raises TooMany."""
+        await _wait(self._kilobytes, (address,), size / 1000)
+
     async def predicting(self, who: Visitor) -> None:
         """Returns when it is this visitor's turn. Raises TooMany, after a while that a loop of requests feels."""
-        await _wait(self._predictions, who, max(1.0, who.size / ORDINARY_BYTES))
+        await _wait(self._predictions, _keys(who), max(1.0, who.size / ORDINARY_BYTES))
 
     async def explaining(self, who: Visitor) -> None:
-        await _wait(self._explanations, who, max(1.0, who.size / ORDINARY_BYTES))
+        await _wait(self._explanations, _keys(who), max(1.0, who.size / ORDINARY_BYTES))
 
     async def submitting(self, who: Visitor) -> None:
         """Withdrawing and taking back too."""
-        await _wait(self._submissions, who)
+        await _wait(self._submissions, _keys(who))
 
     async def judging(self, who: Visitor) -> None:
-        await _wait(self._readings, who)
+        await _wait(self._readings, _keys(who))
 
 
-async def _wait(limits: list[Limit], who: Visitor, cost: float = 1.0) -> None:
-    keys = (who.token, who.address)
+def _keys(who: Visitor) -> tuple[str, str]:
+    return who.token, who.address
+
+
+async def _wait(limits: list[Limit], keys: tuple[str, ...], cost: float = 1.0) -> None:
     try:
         # First both are asked, then both count: a refusal by one uses up nothing of the other.
         wait = max((limit.wait(key) for limit, key in zip(limits, keys, strict=False)), default=0.0)

@@ -77,6 +77,6 @@ def launch_options(game: Game, page: gr.Blocks, surroundings: Surroundings) -> d
         "app_kwargs": {
             "exception_handlers": {OAuthError: back_to_the_game},
             "routes": routes(game, page),
-            "middleware": [Middleware(Guard, surroundings)],
+            "middleware": [Middleware(Guard, surroundings, game.limits)],
         },
     }

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ui.guard import MAX_BODY, Guard, Surroundings, Turns, address_of
+from ui.limits import Limits
 
 AT_HOME = Surroundings()
 ON_A_SPACE = Surroundings.from_environment({"SYSTEM": "spaces"}, behind_proxy=True)
@@ -45,7 +46,9 @@ def asked(
         "query_string": b"",
         "root_path": more.get("root_path", ""),
     }
-    anyio.run(Guard(app or default, more.get("surroundings", AT_HOME)), scope, receive, send)
+    anyio.run(
+        Guard(app or default, more.get("surroundings", AT_HOME), more.get("limits", Limits(0))), scope, receive, send
+    )
     found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     content = b"".join(message.get("body", b"") for message in sent[1:])
     return sent[0]["status"], found, content, scope
@@ -164,8 +167,6 @@ def test_any_path_is_answered(path, method):
 
 
 async def _ours(scope, receive, send):
-    from ui.limits import Limits
-
     Limits(-1)
 
 
@@ -314,3 +315,18 @@ def test_a_fault_of_ours_at_a_named_endpoint_is_no_fault_of_the_caller():
         await send({"type": "http.response.body", "body": b'{"error": "the ledger is locked"}'})
 
     assert asked(path="/gradio_api/run/submit", app=app)[0] == 503
+
+
+def test_an_address_sends_only_so_much_at_once():
+    limits, body = Limits(1, lambda: 100.0), json.dumps({"a": "x" * 900_000}).encode()
+    headers = {"content-length": str(len(body))}
+    statuses = [asked(body=body, headers=headers, limits=limits)[0] for _ in range(26)]
+    assert statuses == [200] * 24 + [429] * 2
+    assert asked(body=body, headers=headers, limits=limits, client="1.2.3.5")[0] == 200
+
+
+def test_a_body_that_says_it_is_too_large_is_not_read():
+    async def unread(scope, receive, send):
+        pytest.fail("it came through")
+
+    assert asked(headers={"content-length": "99999999"}, app=unread)[0] == 413

@@ -119,7 +119,7 @@ def test_a_refusal_by_the_address_uses_up_nothing_of_the_annotator_s(clock):
     async def ask():
         for number in range(burst + 51):
             await game.submitting(Visitor(f"browser:{number:08d}", None, "1.2.3.4"))
-        for _ in range(120):
+        for _ in range(8):
             with pytest.raises(TooMany, match="from one address"):
                 await game.submitting(Visitor("browser:a-child", None, "1.2.3.4"))
         for _ in range(100):
