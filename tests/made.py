@@ -3,6 +3,7 @@
 import inspect
 import random
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,6 +103,12 @@ def functions(component: Any) -> dict[str, Any]:
     def plain(function: Any) -> Any:
         if not inspect.iscoroutinefunction(function):
             return function
-        return lambda *arguments: anyio.run(function, *arguments)
+        return lambda *arguments: run(function, *arguments)
 
     return {function.__name__: plain(function) for function in component.server_fns}
+
+
+def run(function: Any, *arguments: Any) -> Any:
+    """anyio.run, in a thread of its own: a browser that tests have open keeps an event loop in the main one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(anyio.run, function, *arguments).result()

@@ -3,7 +3,6 @@
 import base64
 import json
 
-import anyio
 import numpy as np
 import pytest
 import torch
@@ -15,7 +14,7 @@ from flagging.decisions import RoundCounts
 from retrain.rounds import roll_back
 from retrain.settings import RoundSettings
 from tests.conftest import random_weights
-from tests.made import PLAIN
+from tests.made import PLAIN, run
 from ui.draw import draw_tab
 from ui.explain import Explainer
 from ui.game import Game
@@ -146,7 +145,7 @@ def test_other_than_a_digit_is_refused(game, digit):
 @pytest.mark.parametrize("sent", [None, [], {}, {"token": TOKEN}, {"token": TOKEN, "try_id": TRY, "strokes": [[]]}])
 def test_the_server_function_answers_nonsense_with_a_sentence(game, sent):
     functions = {function.__name__: function for function in draw_tab(game).server_fns}
-    answer = anyio.run(functions["explain"], sent, None)
+    answer = run(functions["explain"], sent, None)
     assert list(answer) == ["error"]
     assert len(answer["error"]) > 20
 

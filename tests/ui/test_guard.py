@@ -3,11 +3,11 @@
 import asyncio
 import json
 
-import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.made import run
 from ui.guard import MAX_BODY, Guard, Surroundings, Turns, address_of
 from ui.limits import Limits
 
@@ -46,9 +46,7 @@ def asked(
         "query_string": b"",
         "root_path": more.get("root_path", ""),
     }
-    anyio.run(
-        Guard(app or default, more.get("surroundings", AT_HOME), more.get("limits", Limits(0))), scope, receive, send
-    )
+    run(Guard(app or default, more.get("surroundings", AT_HOME), more.get("limits", Limits(0))), scope, receive, send)
     found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     content = b"".join(message.get("body", b"") for message in sent[1:])
     return sent[0]["status"], found, content, scope
@@ -264,7 +262,7 @@ def test_one_of_each_address_in_turn():
 
         await asyncio.gather(*(ask("flood") for _ in range(20)), ask("one"), ask("two"))
 
-    asyncio.run(play())
+    run(play)
     assert order[:4] == ["flood", "one", "two", "flood"]
     assert len(order) == 22
 
@@ -279,7 +277,7 @@ def test_who_has_gone_keeps_nobody_waiting():
         await asyncio.wait_for(stays, 5)
         await asyncio.wait_for(turns.wait("b"), 5)
 
-    asyncio.run(play())
+    run(play)
 
 
 # -- what is costly or from elsewhere -------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from flagging.database import LedgerUnavailable
+from tests.made import run
 from ui import lanes
 from ui.lanes import Lane
 from ui.limits import TooMany
@@ -20,7 +21,7 @@ def test_one_after_the_other_in_order():
             for number in range(10):
                 group.start_soon(lane.run, "a", order.append, number)
 
-    anyio.run(play)
+    run(play)
     assert order == list(range(10))
 
 
@@ -38,7 +39,7 @@ def test_what_cannot_begin_in_time_never_does(monkeypatch):
             free.set()
         assert await lane.run("a", lambda: 7) == 7
 
-    anyio.run(play)
+    run(play)
     assert done == []
 
 
@@ -56,7 +57,7 @@ def test_more_than_wait_are_refused(monkeypatch):
                 await lane.run("b", print)
             free.set()
 
-    anyio.run(play)
+    run(play)
 
 
 def test_what_the_work_raises_is_raised_and_frees_the_lane():
@@ -66,7 +67,7 @@ def test_what_the_work_raises_is_raised_and_frees_the_lane():
             await lane.run("a", lambda: 1 / 0)
         assert await lane.run("a", lambda: 7) == 7
 
-    anyio.run(play)
+    run(play)
 
 
 def test_turns_go_round_the_addresses():
@@ -80,7 +81,7 @@ def test_turns_go_round_the_addresses():
             group.start_soon(lane.run, "one", order.append, "one")
             group.start_soon(lane.run, "two", order.append, "two")
 
-    anyio.run(play)
+    run(play)
     assert len(order) == 22
     assert max(order.index("one"), order.index("two")) <= 4
 
@@ -99,4 +100,4 @@ def test_who_gives_up_leaves_the_lane_to_the_next():
         assert await lane.run("b", lambda: 7) == 7
         assert await lane.run("b", lambda: 8) == 8
 
-    anyio.run(play)
+    run(play)

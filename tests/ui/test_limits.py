@@ -3,11 +3,11 @@
 import time
 from contextlib import suppress
 
-import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.made import run
 from ui import limits
 from ui.limits import LONGEST_WAIT_SECONDS, Limit, Limits, Rate, TooMany
 from ui.people import Account, Visitor
@@ -109,7 +109,7 @@ def test_an_address_is_limited_whoever_asks_from_it(clock):
             await game.submitting(Visitor(f"browser:another-{number:08d}", None, "1.2.3.4"))
 
     with pytest.raises(TooMany, match="from one address"):
-        anyio.run(ask)
+        run(ask)
 
 
 def test_a_refusal_by_the_address_uses_up_nothing_of_the_annotator_s(clock):
@@ -125,7 +125,7 @@ def test_a_refusal_by_the_address_uses_up_nothing_of_the_annotator_s(clock):
         for _ in range(100):
             await game.submitting(Visitor("browser:a-child", None, "1.2.3.5"))
 
-    anyio.run(ask)
+    run(ask)
 
 
 def test_the_largest_drawings_count_as_many(clock):
@@ -139,7 +139,7 @@ def test_the_largest_drawings_count_as_many(clock):
             taken += 1
 
     with pytest.raises(TooMany):
-        anyio.run(ask)
+        run(ask)
     assert 4 <= taken <= 6
 
 
@@ -151,7 +151,7 @@ def test_an_account_is_one_annotator_in_all_its_browsers(clock):
             await game.submitting(Visitor(f"browser:{number:08d}", account, str(number)))
 
     with pytest.raises(TooMany, match="from one annotator"):
-        anyio.run(ask)
+        run(ask)
 
 
 def test_who_is_refused_waits_for_the_refusal(clock):
@@ -163,7 +163,7 @@ def test_who_is_refused_waits_for_the_refusal(clock):
 
     began = time.monotonic()
     with pytest.raises(TooMany):
-        anyio.run(ask)
+        run(ask)
     assert time.monotonic() - began >= LONGEST_WAIT_SECONDS
 
 
@@ -174,7 +174,7 @@ def test_0_is_no_limit_and_2_is_twice_as_much(clock):
         for _ in range(count):
             await game.submitting(who)
 
-    anyio.run(ask, Limits(0, clock), 5000)
-    anyio.run(ask, Limits(2, clock), 200)
+    run(ask, Limits(0, clock), 5000)
+    run(ask, Limits(2, clock), 200)
     with pytest.raises(ValueError, match="HOODWINK_LIMITS is -1; use 1"):
         Limits(-1)
