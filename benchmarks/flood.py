@@ -30,6 +30,7 @@ def measure(short: bool) -> Section:
         "explanations, as one annotator": flood(one=True, what="explain"),
         "drawings of 10,000 points, as one annotator": flood(one=True, what="large"),
         "bodies of 300,000 empty lists": flood(what="lists"),
+        "pages opened": flood(what="page"),
     }
     if short:
         floods = {name: floods[name] for name in list(floods)[2:4]}

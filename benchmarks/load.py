@@ -14,9 +14,10 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import aiohttp
+import orjson
 import typer
 
+from benchmarks.connection import Connection
 from benchmarks.pen_digits import load_pen_digits
 from benchmarks.quantiles import Spread
 from benchmarks.server import REPOSITORY
@@ -44,7 +45,7 @@ class Kind:
     """How the drawers behave. a_second: requests, all together; None: each asks again as soon as it was answered.
 
     address: of this machine, to ask from. one: all are the same annotator. what: look (the live prediction), submit, explain,
-    large (look at the largest drawing there may be), lists (a body of many empty lists).
+    large (look at the largest drawing there may be), lists (a body of many empty lists), page (open it).
     """
 
     drawers: int = 64
@@ -85,13 +86,12 @@ class Drawers:
 
     async def run(self) -> Load:
         kind = self._kind
-        connector = aiohttp.TCPConnector(limit=0, local_addr=(kind.address, 0) if kind.address else None)
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(60)) as session:
-            await self._find_page(session)
-            began = time.monotonic()
-            self._until = began + kind.seconds
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end)
-            await asyncio.gather(*(self._draw(session) for _ in range(kind.drawers)))
+        pens = [await Connection.to(self._url, kind.address) for _ in range(kind.drawers)]
+        await self._find_page(pens[0])
+        began = time.monotonic()
+        self._until = began + kind.seconds
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end)
+        await asyncio.gather(*map(self._draw, pens))
         gaps = [later - earlier for earlier, later in zip(self._ended, self._ended[1:], strict=False)]
         took = Spread.of([1000 * seconds for seconds in self._took])
         return Load(
@@ -105,15 +105,14 @@ class Drawers:
             weights=len(self._weights),
         )
 
-    async def _find_page(self, session: aiohttp.ClientSession) -> None:
-        async with session.get(f"{self._url}/config") as response:
-            config = await response.json()
+    async def _find_page(self, pen: Connection) -> None:
+        config = orjson.loads((await pen.get("/config"))[1])
         self._page = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "draw")
 
     def _end(self) -> None:
         self._until = time.monotonic()
 
-    async def _draw(self, session: aiohttp.ClientSession) -> None:
+    async def _draw(self, pen: Connection) -> None:
         """One drawer: a drawing grows stroke by stroke and point by point; each look is one request."""
         token = "one-and-the-same" if self._kind.one else f"drawer-{self._random.getrandbits(64):016x}"
         pause = self._kind.drawers / self._kind.a_second if self._kind.a_second else 0.0
@@ -125,16 +124,19 @@ class Drawers:
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 if time.monotonic() >= self._until:
                     return
-                await self._ask(session, drawing | {"strokes": seen}, due if pause else None)
+                await self._ask(pen, drawing | {"strokes": seen}, due if pause else None)
                 due = max(due + pause, time.monotonic() - 1.0)  # a backlog of a second at most is made up for
 
-    async def _ask(self, session: aiohttp.ClientSession, drawing: dict[str, Any], due: float | None) -> None:
+    async def _ask(self, pen: Connection, drawing: dict[str, Any], due: float | None) -> None:
         # From when it was due: a server that is late keeps no drawer from being counted as waiting.
         began = time.monotonic() if due is None else due
-        path, sent = self._request(drawing)
-        async with session.post(f"{self._url}/gradio_api/{path}", json=sent) as response:
-            answer = await response.json()
-        if response.status != 200 or "error" in answer:
+        if self._kind.what == "page":
+            status, answer = (await pen.get("/"))[0], {"weights_id": ""}
+        else:
+            path, sent = self._request(drawing)
+            status, body = await pen.post(f"/gradio_api/{path}", orjson.dumps(sent))
+            answer = orjson.loads(body)
+        if status != 200 or "error" in answer:
             self._failed += 1
             return
         ended = time.monotonic()

@@ -11,12 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import aiohttp
+import orjson
 import torch
 import typer
 from PIL import Image, ImageOps
 
 from benchmarks import load
+from benchmarks.connection import Connection
 from benchmarks.latency import PEER_APP
 from benchmarks.load import Kind, Load
 from benchmarks.pen_digits import load_pen_digits
@@ -29,6 +30,7 @@ from model.weights import SHIPPED_FOLDER, load_weights, shipped_weights_id
 
 DRAWERS = 64
 UPLOADS = 10  # of the peer, for each prediction
+BOUNDARY = "what-stands-between-the-parts"
 A_SECOND, TIMES, P99_MS = 1000, 60, 80  # asked
 
 
@@ -114,21 +116,20 @@ def put_on_peer(url: str, drawers: int, seconds: float) -> tuple[int, float]:
 
 
 async def _load_peer(url: str, drawers: int, seconds: float) -> tuple[int, float]:
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        digits = [d.strokes for d in load_pen_digits("natural")[:20]]
-        files = [_file(strokes) for strokes in digits]
-        began = time.monotonic()
-        until = began + seconds
+    files = [_file(digit.strokes) for digit in load_pen_digits("natural")[:20]]
+    pens = [await Connection.to(url) for _ in range(drawers)]
+    began = time.monotonic()
+    until = began + seconds
 
-        async def draw(number: int) -> int:
-            answers = 0
-            while time.monotonic() < until:
-                await _ask_peer(session, url, files[(number + answers) % len(files)])
-                answers += 1
-            return answers
+    async def draw(number: int, pen: Connection) -> int:
+        answers = 0
+        while time.monotonic() < until:
+            await _ask_peer(pen, files[(number + answers) % len(files)])
+            answers += 1
+        return answers
 
-        answers = await asyncio.gather(*map(draw, range(drawers)))
-        return sum(answers), time.monotonic() - began
+    answers = await asyncio.gather(*map(draw, range(drawers), pens))
+    return sum(answers), time.monotonic() - began
 
 
 def _file(strokes: list[list[list[float]]]) -> bytes:
@@ -138,22 +139,20 @@ def _file(strokes: list[list[list[float]]]) -> bytes:
     return file.getvalue()
 
 
-async def _upload(session: aiohttp.ClientSession, url: str, file: bytes) -> dict[str, Any]:
-    form = aiohttp.FormData()
-    form.add_field("files", file, filename="drawing.png", content_type="image/png")
-    async with session.post(f"{url}gradio_api/upload", data=form) as response:
-        return {"path": (await response.json())[0], "meta": {"_type": "gradio.FileData"}}
+async def _upload(pen: Connection, file: bytes) -> dict[str, Any]:
+    head = f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="files"; filename="drawing.png"\r\ncontent-type: image/png\r\n\r\n'
+    form = head.encode() + file + f"\r\n--{BOUNDARY}--\r\n".encode()
+    _, said = await pen.post("/gradio_api/upload", form, f"multipart/form-data; boundary={BOUNDARY}")
+    return {"path": orjson.loads(said)[0], "meta": {"_type": "gradio.FileData"}}
 
 
-async def _ask_peer(session: aiohttp.ClientSession, url: str, file: bytes) -> None:
-    background, layer, composite, *_ = [await _upload(session, url, file) for _ in range(UPLOADS)]
+async def _ask_peer(pen: Connection, file: bytes) -> None:
+    background, layer, composite, *_ = [await _upload(pen, file) for _ in range(UPLOADS)]
     drawing = {"background": background, "layers": [layer], "composite": composite}
-    async with session.post(f"{url}gradio_api/call/predict", json={"data": [drawing]}) as response:
-        event = (await response.json())["event_id"]
-    async with session.get(f"{url}gradio_api/call/predict/{event}") as response:
-        said = await response.text()
-    if "confidences" not in said:
-        raise RuntimeError(f"the peer did not answer: {said[:300]}")
+    _, called = await pen.post("/gradio_api/call/predict", orjson.dumps({"data": [drawing]}))
+    _, said = await pen.get(f"/gradio_api/call/predict/{orjson.loads(called)['event_id']}")
+    if b"confidences" not in said:
+        raise RuntimeError(f"the peer did not answer: {said[:300]!r}")
 
 
 if __name__ == "__main__":

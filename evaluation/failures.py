@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from evaluation.metrics import share
-from evaluation.study import Images, Study, digits_as_images, read
+from evaluation.study import Images, Study, digits_as_images, read_probabilities
 from evaluation.test_sets import as_digits
 from flagging.ledger import Ledger
 
@@ -87,7 +87,7 @@ def find_failures(
         raise ValueError(f"confidence is {confidence}; choose a share from 0 to 1")
     if top is not None and top < 1:
         raise ValueError(f"top is {top}; choose 1 or more")
-    read_by = {name: read(network, data.images) for name, network in networks.items()}
+    read_by = {name: read_probabilities(network, data.images) for name, network in networks.items()}
     sure = torch.stack([_sureness_of_errors(p, data.labels) for p in read_by.values()])  # (networks, N), -1: right
     worst = sure.amax(0)  # (N,)
     bound = 0.0 if confidence is None else confidence

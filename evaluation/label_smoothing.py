@@ -16,7 +16,7 @@ from evaluation.conditions import conditions
 from evaluation.failures import CONFIDENCE
 from evaluation.metrics import Share, share
 from evaluation.spread import Spread, spread
-from evaluation.study import Images, Splits, Study, read
+from evaluation.study import Images, Splits, Study, read_probabilities
 
 Side = Literal["baseline", "smoothed"]
 SIDES: tuple[Side, Side] = ("baseline", "smoothed")
@@ -89,7 +89,7 @@ def _train(
         rows.append({"epoch": epoch, "optimised_loss": loss, **_curve_point(network, part, data.validation)})
 
     network = study.train(data.train, seed, epochs, smoothing, lambda step, of: report(side, step / of), look)
-    probabilities, labels = read(network, data.test.images), data.test.labels
+    probabilities, labels = read_probabilities(network, data.test.images), data.test.labels
     confidence, predicted = probabilities.max(1)
     wrong = predicted != labels
     return Trained(
@@ -109,7 +109,7 @@ def _train(
 def _curve_point(network: nn.Module, train: Images, validation: Images) -> dict[str, float]:
     point: dict[str, float] = {}
     for name, images in (("train", train), ("validation", validation)):
-        probabilities = read(network, images.images)
+        probabilities = read_probabilities(network, images.images)
         figures = calibrate(probabilities, images.labels)
         point |= {
             f"{name}_loss": _loss(probabilities, images.labels),

@@ -83,7 +83,7 @@ class Study:
 
 
 @torch.inference_mode()
-def read(network: nn.Module, images: Tensor, batch: int = 1000) -> Tensor:
+def read_probabilities(network: nn.Module, images: Tensor, batch: int = 1000) -> Tensor:
     """Probabilities (N, classes), float64, of images (N, C, H, W) uint8."""
     device = _device(network)
     logits = [network(part.to(device) / 255).cpu() for part in images.split(batch)]

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from evaluation.metrics import Share, share
-from evaluation.study import Images, Report, Study, read
+from evaluation.study import Images, Report, Study, read_probabilities
 from model.weights import Card, save_weights
 
 
@@ -43,5 +43,5 @@ def train_and_save(
 
 
 def _accuracy(network: nn.Module, images: Images) -> Share:
-    right = read(network, images.images).argmax(1) == images.labels
+    right = read_probabilities(network, images.images).argmax(1) == images.labels
     return share(int(right.sum()), len(images))

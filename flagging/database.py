@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flagging import standings
-from flagging.turns import Turns
+from flagging.fair_lock import FairLock
 
 ROWS, CACHES, HUB = (Path(__file__).with_name(name) for name in ("schema.sql", "caches.sql", "hub.sql"))
 SCHEMA_VERSION = 3
@@ -48,14 +48,14 @@ class Database:
         self._path = path
         self._local = threading.local()
         # SQLite lets who waits to write sleep and try again, up to a tenth of a second: threads of one process take turns.
-        self._turns = Turns()
+        self._writing = FairLock()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._create()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that nobody else writes beside; undone as a whole if anything is raised in it."""
-        with self._translated(), self._turns.turn(BUSY_SECONDS):
+        with self._translated(), self._writing.turn(BUSY_SECONDS):
             db = self._connection()
             db.execute("BEGIN IMMEDIATE")
             try:

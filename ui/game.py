@@ -77,6 +77,7 @@ class Game:
         self.limits = limits or Limits()
         # The ledger takes one writer at a time: more threads would only keep those waiting who look.
         self.recording, self.noting, self.explaining, self.reading = Lane(1), Lane(1), Lane(1), Lane(4)
+        self.looking_long = Lane(1)
         self.sign_in = sign_in
         self._maintainers = frozenset(name.lower() for name in maintainers) if sign_in else frozenset()
         self._maintainer_token = maintainer_token

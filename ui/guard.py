@@ -33,6 +33,7 @@ GET = re.compile(
 POST = re.compile(
     r"/gradio_api/(look|component_server/?|queue/join/?|cancel|reset/?|(run|api)/\w{1,40}/?|call/(v2/)?\w{1,40}/?)"
 )
+PAGES = re.compile(r"/(|config/?|gradio_api/(info/?|openapi\.json))")  # each takes as long as twenty predictions
 
 log = logging.getLogger("hoodwink")
 
@@ -115,6 +116,8 @@ class Guard:
                 _check_body(scope, body)
                 receive = _replayed(body, receive)
             else:
+                if PAGES.fullmatch(_route(scope)):
+                    await self._limits.opening(address)
                 await self._turns.wait(address)
             app = self._packed if _route(scope) in ("/", "/config") else self._app
             await app(scope, receive, answer.send)
@@ -152,7 +155,8 @@ class _Answer:
             message["headers"] = [*message["headers"], (b"cache-control", b"no-store")]
 
     async def error(self, status: int, sentence: str) -> None:
-        await JSONResponse({"error": sentence}, status)(self._scope, _nothing, self.send)
+        headers = {"retry-after": "1"} if status == 429 else None
+        await JSONResponse({"error": sentence}, status, headers)(self._scope, _nothing, self.send)
 
     async def failed(self, error: Exception) -> None:
         """Something was raised. From our own code: our fault. From Gradio's alone: a request that no page of ours sends."""

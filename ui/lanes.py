@@ -36,14 +36,14 @@ class Lane:
             self._free -= 1
             return
         if len(self._line) >= MOST_WAITING:
-            raise TooMany("too many people at once; this one was not recorded, try again in a moment")
+            raise TooMany("too many people at once; this request recorded nothing, try again in a moment")
         turn = self._line.join(address)
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 await turn
         except TimeoutError:
             self._hand_on(turn)
-            raise LedgerUnavailable("the server is busy; this one was not recorded, try again in a moment") from None
+            raise LedgerUnavailable("the server is busy; this request recorded nothing, try again in a moment") from None
         except asyncio.CancelledError:
             self._hand_on(turn)
             raise

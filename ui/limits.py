@@ -51,7 +51,7 @@ class Limit:
         if wait > LONGEST_WAIT_SECONDS:
             raise TooMany(
                 f"too many {self._what} from one {self._of}: {self._rate.per_second:g} a second are answered; "
-                "this one was not recorded, wait a second and go on"
+                "this request recorded nothing, wait a second and go on"
             )
         return wait
 
@@ -76,6 +76,7 @@ class Limits:
     # A pen moves 60 to 120 times a second and asks once at a time; a class of 64 draws behind one address.
     PREDICTIONS = Rate(100, 200), Rate(2000, 20_000)
     KILOBYTES = Rate(4000, 20_000)  # of an address
+    PAGES = Rate(20, 300)  # of an address
     EXPLANATIONS = Rate(30, 60), Rate(300, 2000)
     SUBMISSIONS = Rate(20, 100), Rate(200, 2000)
     READINGS = Rate(10, 60), Rate(100, 1000)
@@ -89,6 +90,7 @@ class Limits:
             return [Limit(what, of, rate, clock) for of, rate in zip(("annotator", "address"), scaled, strict=False)]
 
         self._kilobytes = pair("kilobytes", (self.KILOBYTES, self.KILOBYTES))[1:]
+        self._pages = pair("pages", (self.PAGES, self.PAGES))[1:]
         self._predictions = pair("predictions", self.PREDICTIONS)
         self._explanations = pair("explanations", self.EXPLANATIONS)
         self._submissions = pair("drawings", self.SUBMISSIONS)
@@ -97,6 +99,10 @@ class Limits:
     async def sending(self, address: str, size: int) -> None:
         """Before so many bytes are read. Raises TooMany."""
         await _wait(self._kilobytes, (address,), size / 1000)
+
+    async def opening(self, address: str) -> None:
+        """Before a page, or what describes it, is made. Raises TooMany."""
+        await _wait(self._pages, (address,))
 
     async def predicting(self, who: Visitor) -> None:
         """Returns when it is this visitor's turn. Raises TooMany, after a while that a loop of requests feels."""

@@ -19,6 +19,9 @@ from ui.game import Game, as_base64, checked_try_id
 from ui.limits import TooMany
 from ui.people import origin
 
+# Answering a drawing of this size takes a millisecond; a longer one is answered in a thread, so that nobody waits for it.
+LONG_BYTES = 10_000
+
 
 def routes(game: Game, page: gr.Blocks) -> list[Route]:
     return [
@@ -37,7 +40,10 @@ def look(game: Game) -> Callable[[Request], Any]:
     async def looked(sent: dict[str, Any], request: Request) -> dict[str, Any]:
         who, try_id = visitor(game, sent, request), checked_try_id(sent.get("try_id"))
         await game.limits.predicting(who)
-        answer = game.answer(sent.get("strokes"))
+        if who.size > LONG_BYTES:
+            answer = await game.looking_long.run(who.address, game.answer, sent.get("strokes"))
+        else:
+            answer = game.answer(sent.get("strokes"))
         if not game.live:
             return {"image": as_base64(answer)}
         if not game.is_known_try(try_id):

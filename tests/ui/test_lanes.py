@@ -34,7 +34,7 @@ def test_what_cannot_begin_in_time_never_does(monkeypatch):
         async with anyio.create_task_group() as group:
             group.start_soon(lane.run, "a", free.wait, 10)
             await anyio.sleep(0.02)
-            with pytest.raises(LedgerUnavailable, match="this one was not recorded"):
+            with pytest.raises(LedgerUnavailable, match="this request recorded nothing"):
                 await lane.run("b", done.append, 1)
             free.set()
         assert await lane.run("a", lambda: 7) == 7

@@ -44,7 +44,7 @@ def test_a_burst_goes_at_once_then_a_little_is_slowed_down_and_more_is_refused(c
     more, wait = taken(limit, "a", 100)
     assert more in (4, 5)
     assert wait <= LONGEST_WAIT_SECONDS
-    with pytest.raises(TooMany, match="too many drawings from one annotator: 20 a second are answered; this one was"):
+    with pytest.raises(TooMany, match="too many drawings from one annotator: 20 a second are answered; this request"):
         limit.take("a")
     assert limit.take("b") == 0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Turns:
+class FairLock:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken = False
