@@ -1,6 +1,7 @@
 """The model that answers: one immutable snapshot, replaced as a whole."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,17 +42,41 @@ class Snapshot:
     def of(cls, weights: Weights, promotion: int) -> "Snapshot":
         return cls(build_network(weights), weights.id, promotion)
 
-    @torch.inference_mode()
     def answer(self, strokes: object) -> Answer:
         """Draw the strokes and read them. Raises StrokesRefused, with a sentence, if they are not a drawing."""
-        drawing = check_strokes(strokes)
-        image = rasterise(drawing)
-        if not image.any():
-            raise StrokesRefused("nothing of the drawing lies on the canvas; x and y go from 0 to 280")
-        pixels = torch.from_numpy(image.astype(np.float32) / np.float32(255)).view(1, 1, SIDE, SIDE)
-        probabilities = _softmax(self.network(pixels)[0].tolist())
+        answer = self.answer_each([strokes])[0]
+        if isinstance(answer, StrokesRefused):
+            raise answer
+        return answer
+
+    def answer_each(self, drawings: Sequence[object]) -> list["Answer | StrokesRefused"]:
+        """As `answer`, for several at once, which the network reads in one pass: for eight, three quarters of the time."""
+        drawn = [_drawn(strokes) for strokes in drawings]
+        images = [one[1] for one in drawn if not isinstance(one, StrokesRefused)]
+        read = iter(self._read(images) if images else ())
+        return [one if isinstance(one, StrokesRefused) else self._answer(*one, next(read)) for one in drawn]
+
+    @torch.inference_mode()
+    def _read(self, images: list[NDArray[np.uint8]]) -> list[list[float]]:
+        pixels = torch.from_numpy(np.stack(images).astype(np.float32) / np.float32(255))
+        logits: list[list[float]] = self.network(pixels.view(-1, 1, SIDE, SIDE)).tolist()
+        return logits
+
+    def _answer(self, strokes: Strokes, image: NDArray[np.uint8], logits: list[float]) -> Answer:
+        probabilities = _softmax(logits)
         prediction = max(range(10), key=probabilities.__getitem__)
-        return Answer(drawing.strokes, image, prediction, probabilities, self.weights_id, self.promotion)
+        return Answer(strokes, image, prediction, probabilities, self.weights_id, self.promotion)
+
+
+def _drawn(strokes: object) -> tuple[Strokes, NDArray[np.uint8]] | StrokesRefused:
+    try:
+        drawing = check_strokes(strokes)
+    except StrokesRefused as refused:
+        return refused
+    image = rasterise(drawing)
+    if not image.any():
+        return StrokesRefused("nothing of the drawing lies on the canvas; x and y go from 0 to 280")
+    return drawing.strokes, image
 
 
 def _softmax(logits: list[float]) -> tuple[float, ...]:
@@ -89,3 +114,6 @@ class ServedModel:
     def answer(self, strokes: object) -> Answer:
         """As Snapshot has it, on what is served now."""
         return self._current.answer(strokes)
+
+    def answer_each(self, drawings: Sequence[object]) -> list[Answer | StrokesRefused]:
+        return self._current.answer_each(drawings)

@@ -31,6 +31,7 @@ from ui.lanes import Lane
 from ui.limits import Limits
 from ui.people import Account
 from ui.scores import Scores
+from ui.together import Together
 
 log = logging.getLogger("hoodwink")
 
@@ -89,6 +90,7 @@ class Game:
         self.scores = Scores(self.ledger, home.weights)
         self._open, weights = served_weights(self.ledger, home.weights)
         self.served = ServedModel(weights, self._open.promotion)
+        self.looking = Together(self.served.answer_each)
         self.callback = LedgerCallback(self.served.answer, self.ledger)
         self.worker = Worker(home, environment, settings.hangs_after_seconds)
         self._publisher = publisher

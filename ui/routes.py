@@ -43,7 +43,7 @@ def look(game: Game) -> Callable[[Request], Any]:
         if who.size > LONG_BYTES:
             answer = await game.looking_long.run(who.address, game.answer, sent.get("strokes"))
         else:
-            answer = game.answer(sent.get("strokes"))
+            answer = await game.looking.answer(sent.get("strokes"))
         if not game.live:
             return {"image": as_base64(answer)}
         if not game.is_known_try(try_id):
