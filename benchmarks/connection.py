@@ -27,7 +27,8 @@ class Connection(asyncio.Protocol):
         parts = urlsplit(url)
         local = (from_address, 0) if from_address else None
         loop = asyncio.get_running_loop()
-        _, made = await loop.create_connection(lambda: cls(parts.netloc), parts.hostname, parts.port, local_addr=local)
+        host, port = parts.hostname or "", parts.port or 80
+        _, made = await loop.create_connection(lambda: cls(parts.netloc), host, port, local_addr=local)
         return made
 
     async def get(self, path: str) -> tuple[int, bytes]:
@@ -35,7 +36,9 @@ class Connection(asyncio.Protocol):
         return await self._ask(f"GET {path} HTTP/1.1\r\nhost: {self._host}\r\n\r\n".encode())
 
     async def post(self, path: str, body: bytes, kind: str = "application/json") -> tuple[int, bytes]:
-        head = f"POST {path} HTTP/1.1\r\nhost: {self._host}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST {path} HTTP/1.1\r\nhost: {self._host}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
         return await self._ask(head.encode() + body)
 
     def close(self) -> None:

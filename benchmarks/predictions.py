@@ -27,6 +27,7 @@ from benchmarks.server import REPOSITORY, RunningApp, both
 from model.served import Snapshot
 from model.strokes import check_strokes, rasterise
 from model.weights import SHIPPED_FOLDER, load_weights, shipped_weights_id
+from ui.together import MOST
 
 DRAWERS = 64
 UPLOADS = 10  # of the peer, for each prediction
@@ -56,8 +57,9 @@ def parts_us() -> dict[str, float]:
     torch.set_num_threads(1)
     torch.backends.mkldnn.set_flags(False)  # as app.py has both
     snapshot = Snapshot.of(load_weights(SHIPPED_FOLDER, shipped_weights_id()), 0)
-    took: dict[str, list[float]] = {"checking": [], "drawing": [], "all": []}
-    for digit in load_pen_digits("natural")[:1000]:
+    took: dict[str, list[float]] = {"checking": [], "drawing": [], "all": [], "together": []}
+    digits = load_pen_digits("natural")[: 60 * MOST]
+    for digit in digits:
         began = time.perf_counter()
         drawing = check_strokes(digit.strokes)
         checked = time.perf_counter()
@@ -67,6 +69,10 @@ def parts_us() -> dict[str, float]:
         took["checking"].append(checked - began)
         took["drawing"].append(drawn - checked)
         took["all"].append(time.perf_counter() - drawn)
+    for first in range(0, len(digits), MOST):
+        began = time.perf_counter()
+        snapshot.answer_each([check_strokes(digit.strokes) for digit in digits[first : first + MOST]])
+        took["together"].append((time.perf_counter() - began) / MOST)
     return {name: 1e6 * Spread.of(seconds).median for name, seconds in took.items()}
 
 
@@ -88,8 +94,8 @@ def describe(
             "prediction (counted in Chromium: 21 uploads and 2 calls for a drawing of one stroke that is then cleared, 42 and 3 for two).",
             "p99 is the worst block's.",
             f"Where it goes: an answer takes {parts['all']:.0f} us of one thread without any server, {parts['checking']:.0f} of them to check the strokes, "
-            f"{parts['drawing']:.0f} to draw them as pixels, the rest in the network; a request at this load {1e6 / rate:.0f} us of the server's core, beside the drawers' on the other. "
-            f"So {1e6 / parts['all']:.0f} a second is the most one process could answer one by one.",
+            f"{parts['drawing']:.0f} to draw them as pixels, the rest in the network; {parts['together']:.0f} if {MOST} are answered together, as those are that come in the same moment. "
+            f"A request at this load takes {1e6 / rate:.0f} us of the server's core, beside the drawers' on the other.",
         ],
         [
             Row(

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.network import Network
-from model.strokes import RASTER_VERSION, SIDE, Strokes, StrokesRefused, check_strokes, rasterise
+from model.strokes import RASTER_VERSION, SIDE, Drawing, Strokes, StrokesRefused, check_strokes, rasterise_each
 from model.weights import Weights, build_network
 
 
@@ -44,39 +44,25 @@ class Snapshot:
 
     def answer(self, strokes: object) -> Answer:
         """Draw the strokes and read them. Raises StrokesRefused, with a sentence, if they are not a drawing."""
-        answer = self.answer_each([strokes])[0]
+        (answer,) = self.answer_each([check_strokes(strokes)])
         if isinstance(answer, StrokesRefused):
             raise answer
         return answer
 
-    def answer_each(self, drawings: Sequence[object]) -> list["Answer | StrokesRefused"]:
-        """As `answer`, for several at once, which the network reads in one pass: for eight, three quarters of the time."""
-        drawn = [_drawn(strokes) for strokes in drawings]
-        images = [one[1] for one in drawn if not isinstance(one, StrokesRefused)]
-        read = iter(self._read(images) if images else ())
-        return [one if isinstance(one, StrokesRefused) else self._answer(*one, next(read)) for one in drawn]
-
     @torch.inference_mode()
-    def _read(self, images: list[NDArray[np.uint8]]) -> list[list[float]]:
-        pixels = torch.from_numpy(np.stack(images).astype(np.float32) / np.float32(255))
+    def answer_each(self, drawings: Sequence[Drawing]) -> list[Answer | StrokesRefused]:
+        """Draw and read several at once, with less than half of the work for each; refused is what has no ink on the canvas."""
+        images = rasterise_each(drawings)
+        pixels = torch.from_numpy(images.astype(np.float32) / np.float32(255))
         logits: list[list[float]] = self.network(pixels.view(-1, 1, SIDE, SIDE)).tolist()
-        return logits
+        return [self._answer(*one) for one in zip(drawings, images, logits, strict=True)]
 
-    def _answer(self, strokes: Strokes, image: NDArray[np.uint8], logits: list[float]) -> Answer:
+    def _answer(self, drawing: Drawing, image: NDArray[np.uint8], logits: list[float]) -> Answer | StrokesRefused:
+        if not image.any():
+            return StrokesRefused("nothing of the drawing lies on the canvas; x and y go from 0 to 280")
         probabilities = _softmax(logits)
         prediction = max(range(10), key=probabilities.__getitem__)
-        return Answer(strokes, image, prediction, probabilities, self.weights_id, self.promotion)
-
-
-def _drawn(strokes: object) -> tuple[Strokes, NDArray[np.uint8]] | StrokesRefused:
-    try:
-        drawing = check_strokes(strokes)
-    except StrokesRefused as refused:
-        return refused
-    image = rasterise(drawing)
-    if not image.any():
-        return StrokesRefused("nothing of the drawing lies on the canvas; x and y go from 0 to 280")
-    return drawing.strokes, image
+        return Answer(drawing.strokes, image, prediction, probabilities, self.weights_id, self.promotion)
 
 
 def _softmax(logits: list[float]) -> tuple[float, ...]:
@@ -115,5 +101,5 @@ class ServedModel:
         """As Snapshot has it, on what is served now."""
         return self._current.answer(strokes)
 
-    def answer_each(self, drawings: Sequence[object]) -> list[Answer | StrokesRefused]:
+    def answer_each(self, drawings: Sequence[Drawing]) -> list[Answer | StrokesRefused]:
         return self._current.answer_each(drawings)

@@ -43,7 +43,9 @@ class Lane:
                 await turn
         except TimeoutError:
             self._hand_on(turn)
-            raise LedgerUnavailable("the server is busy; this request recorded nothing, try again in a moment") from None
+            raise LedgerUnavailable(
+                "the server is busy; this request recorded nothing, try again in a moment"
+            ) from None
         except asyncio.CancelledError:
             self._hand_on(turn)
             raise

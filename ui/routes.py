@@ -14,13 +14,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from flagging.database import LedgerUnavailable
+from model.served import Answer
+from model.strokes import check_strokes
 from ui.browser import fields, visitor
 from ui.game import Game, as_base64, checked_try_id
 from ui.limits import TooMany
-from ui.people import origin
+from ui.people import Visitor, origin
 
-# Answering a drawing of this size takes a millisecond; a longer one is answered in a thread, so that nobody waits for it.
-LONG_BYTES = 10_000
+# Up to these a drawing takes a millisecond at most. Longer ones are answered in a thread, so that nobody waits for them.
+LONG_BYTES, LONG_WAY = 10_000, 10_000.0
 
 
 def routes(game: Game, page: gr.Blocks) -> list[Route]:
@@ -40,10 +42,7 @@ def look(game: Game) -> Callable[[Request], Any]:
     async def looked(sent: dict[str, Any], request: Request) -> dict[str, Any]:
         who, try_id = visitor(game, sent, request), checked_try_id(sent.get("try_id"))
         await game.limits.predicting(who)
-        if who.size > LONG_BYTES:
-            answer = await game.looking_long.run(who.address, game.answer, sent.get("strokes"))
-        else:
-            answer = await game.looking.answer(sent.get("strokes"))
+        answer = await _answer(game, who, sent.get("strokes"))
         if not game.live:
             return {"image": as_base64(answer)}
         if not game.is_known_try(try_id):
@@ -61,6 +60,14 @@ def look(game: Game) -> Callable[[Request], Any]:
             return _json({"error": str(error)}, 503)
 
     return answer
+
+
+async def _answer(game: Game, who: Visitor, strokes: object) -> Answer:
+    if who.size <= LONG_BYTES:
+        drawing = check_strokes(strokes)
+        if drawing.way <= LONG_WAY:
+            return await game.looking.answer(drawing)
+    return await game.looking_long.run(who.address, game.served.answer, strokes)
 
 
 def call(game: Game, page: gr.Blocks) -> Callable[[Request], Any]:

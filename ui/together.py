@@ -1,49 +1,54 @@
-"""Predictions for drawings that come in the same moment, made in one pass of the network."""
+"""Predictions for drawings that come in the same moment, drawn and read together: most of the work is done once for all."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 
 from model.served import Answer
-from model.strokes import StrokesRefused
+from model.strokes import Drawing, StrokesRefused
 
-MOST = 8  # more would gain little, and keep the first of them waiting
+MOST = 16  # more at once would keep those waiting who come next, and hardly save anything
 
 
 class Together:
     """answer_each: of the served model. For one event loop; from no other thread."""
 
-    def __init__(self, answer_each: Callable[[Sequence[object]], list[Answer | StrokesRefused]]) -> None:
+    def __init__(self, answer_each: Callable[[Sequence[Drawing]], Sequence[Answer | StrokesRefused]]) -> None:
         self._answer_each = answer_each
-        self._waiting: list[tuple[object, asyncio.Future[Answer]]] = []
-        self._before = 0  # how many waited in the last round of the event loop
+        self._waiting: list[tuple[Drawing, asyncio.Future[Answer]]] = []
+        self._before = 0  # how many waited when the event loop last came round
 
-    async def answer(self, strokes: object) -> Answer:
-        """Raises StrokesRefused, with a sentence, if they are not a drawing."""
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answer] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._go_on)
-        self._waiting.append((strokes, answered))
+    async def answer(self, drawing: Drawing) -> Answer:
+        """Raises StrokesRefused if nothing of it lies on the canvas."""
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((drawing, answered))
+        if len(self._waiting) == 1:
+            self._soon(0)
         return await answered
+
+    def _soon(self, before: int) -> None:
+        self._before = before
+        asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
         """Answer, once a round of the event loop has brought nobody more."""
         if self._before < len(self._waiting) < MOST:
-            self._before = len(self._waiting)
-            asyncio.get_running_loop().call_soon(self._go_on)
+            self._soon(len(self._waiting))
             return
-        asked, self._waiting, self._before = self._waiting, [], 0
+        asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        if self._waiting:
+            self._soon(0)
         try:
-            answers = self._answer_each([strokes for strokes, _ in asked])
+            answers: Sequence[Answer | Exception] = self._answer_each([drawing for drawing, _ in asked])
         except Exception as error:
-            for _, answered in asked:
-                if not answered.done():
-                    answered.set_exception(error)
-            return
+            answers = [error] * len(asked)
         for (_, answered), answer in zip(asked, answers, strict=True):
-            if answered.done():
-                continue  # whoever asked has gone
-            if isinstance(answer, StrokesRefused):
-                answered.set_exception(answer)
-            else:
-                answered.set_result(answer)
+            _tell(answered, answer)
+
+
+def _tell(answered: "asyncio.Future[Answer]", answer: Answer | Exception) -> None:
+    if answered.done():
+        return  # whoever asked has gone
+    if isinstance(answer, Exception):
+        answered.set_exception(answer)
+    else:
+        answered.set_result(answer)

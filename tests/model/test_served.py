@@ -5,7 +5,7 @@ import torch
 
 from model.network import as_pixels
 from model.served import ServedModel
-from model.strokes import StrokesRefused
+from model.strokes import StrokesRefused, check_strokes
 from model.weights import build_network
 from tests.conftest import random_weights
 from tests.made import PLAIN
@@ -24,6 +24,18 @@ def test_an_answer_says_what_was_seen_and_by_whom(tmp_path):
 def test_a_drawing_off_the_canvas_is_refused(tmp_path):
     with pytest.raises(StrokesRefused, match="nothing of the drawing lies on the canvas"):
         ServedModel(random_weights(tmp_path, 1), 0).answer([[[-100, -100]]])
+
+
+def test_answered_together_they_are_answered_as_alone(tmp_path):
+    served = ServedModel(random_weights(tmp_path, 1), 3)
+    off = [[[-100, -100]]]
+    together = served.answer_each([check_strokes(strokes) for strokes in (*PLAIN.values(), off)])
+    assert isinstance(together.pop(), StrokesRefused)
+    for strokes, answer in zip(PLAIN.values(), together, strict=True):
+        alone = served.answer(strokes)
+        assert (answer.image == alone.image).all()
+        assert answer.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+        assert (answer.strokes, answer.prediction, answer.promotion) == (strokes, alone.prediction, 3)
 
 
 def test_answers_during_swaps_are_whole(tmp_path):

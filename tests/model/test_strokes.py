@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.strokes import EDGE, MAX_POINTS, PEN_RADIUS, StrokesRefused, check_strokes, rasterise
+from model.strokes import EDGE, MAX_POINTS, PEN_RADIUS, StrokesRefused, check_strokes, rasterise, rasterise_each
 from tests.made import PLAIN, bent
 
 
@@ -58,6 +58,12 @@ def test_any_drawing_gives_an_image_near_its_definition(strokes):
     assert image.shape == (28, 28)
     assert image.dtype == np.uint8
     assert np.abs(image.astype(float) - by_definition(strokes)).max() <= 0.51
+
+
+@given(st.lists(drawings, min_size=1, max_size=5))
+def test_drawn_together_they_are_what_they_are_one_by_one(many):
+    checked = [check_strokes(strokes) for strokes in many]
+    assert (rasterise_each(checked) == np.stack([rasterise(drawing) for drawing in checked])).all()
 
 
 def test_the_bytes_never_change_without_a_new_version():
