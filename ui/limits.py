@@ -74,7 +74,7 @@ class Limits:
     """
 
     # A pen moves 60 to 120 times a second and asks once at a time; a class of 64 draws behind one address.
-    PREDICTIONS = Rate(100, 200), Rate(2000, 20_000)
+    PREDICTIONS = Rate(100, 200), Rate(4000, 40_000)
     KILOBYTES = Rate(4000, 20_000)  # of an address
     PAGES = Rate(20, 300)  # of an address
     EXPLANATIONS = Rate(30, 60), Rate(300, 2000)
