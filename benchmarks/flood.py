@@ -91,7 +91,7 @@ def describe(met: dict[str, list[tuple[Load, Load]]], sent: dict[str, list[Load]
         [
             f"A drawer with 20 predictions a second and somebody who submits 5 drawings a second, both from {OTHER}. The flood: {CONNECTIONS} "
             f"connections that ask again as soon as they are answered, from {FLOOD} but for the second; it, they and the server share two cores.",
-            f"{len(met[''])} times each, in turns; medians of p99. Refusals come after a quarter of a second, which is what slows a flood down.",
+            f"{len(met[''])} times each, in turns; medians of p99. Refusals come after a quarter to half a second, which is what slows a flood down.",
         ],
         rows,
         {

@@ -1,6 +1,7 @@
 """How much one annotator and one address may ask for: floods are slowed down first, then refused with a sentence."""
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,10 +22,11 @@ class TooMany(Refused):
 
 @dataclass(frozen=True)
 class Rate:
-    """So many a second for good, and `burst` more at once after a rest."""
+    """So many a second for good, and `burst` more at once after a rest; whoever would wait longer than `patience` seconds is refused."""
 
     per_second: float
     burst: int
+    patience: float = LONGEST_WAIT_SECONDS
 
 
 class Limit:
@@ -48,7 +50,7 @@ class Limit:
         """Seconds until the next request of this key is answered. Raises TooMany."""
         now = self._clock()
         wait = max(0.0, self._done.get(key, now) - now - self._rate.burst / self._rate.per_second)
-        if wait > LONGEST_WAIT_SECONDS:
+        if wait > self._rate.patience:
             raise TooMany(
                 f"too many {self._what} from one {self._of}: {self._rate.per_second:g} a second are answered; "
                 "this request recorded nothing, wait a second and go on"
@@ -76,7 +78,9 @@ class Limits:
     # A pen moves 60 to 120 times a second and asks once at a time; a class of 64 draws behind one address.
     PREDICTIONS = Rate(100, 200), Rate(4000, 40_000)
     KILOBYTES = Rate(4000, 20_000)  # of an address
-    PAGES = Rate(20, 300)  # of an address
+    PAGES = Rate(
+        20, 10, 5.0
+    )  # of an address: one after the other, as each takes a thread for 5 ms, and a class opens it at once
     EXPLANATIONS = Rate(30, 60), Rate(300, 2000)
     SUBMISSIONS = Rate(20, 100), Rate(200, 2000)
     READINGS = Rate(10, 60), Rate(100, 1000)
@@ -86,7 +90,9 @@ class Limits:
             raise ValueError(f"HOODWINK_LIMITS is {scale}; use 1, more for more at once, or 0 for no limits")
 
         def pair(what: str, rates: tuple[Rate, Rate]) -> list[Limit]:
-            scaled = [Rate(rate.per_second * scale, rate.burst * scale) for rate in rates] if scale else []
+            scaled = (
+                [Rate(rate.per_second * scale, rate.burst * scale, rate.patience) for rate in rates] if scale else []
+            )
             return [Limit(what, of, rate, clock) for of, rate in zip(("annotator", "address"), scaled, strict=False)]
 
         self._kilobytes = pair("kilobytes", (self.KILOBYTES, self.KILOBYTES))[1:]
@@ -130,7 +136,8 @@ async def _wait(limits: list[Limit], keys: tuple[str, ...], cost: float = 1.0) -
         for limit, key in zip(limits, keys, strict=False):
             limit.count(key, cost)
     except TooMany:
-        await asyncio.sleep(LONGEST_WAIT_SECONDS)
+        # Not all after the same while: those who were refused at once would be back at once.
+        await asyncio.sleep(random.uniform(1, 2) * LONGEST_WAIT_SECONDS)
         raise
     if wait:
         await asyncio.sleep(wait)
