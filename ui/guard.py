@@ -62,8 +62,12 @@ class Surroundings:
         framed_by = ("https://huggingface.co", "https://*.hf.space")
         return cls(behind_proxy, True, framed_by, (*parts, "https://cdnjs.cloudflare.com"))
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """As OWASP's HTTP headers cheat sheet has them, but for what Gradio needs: its scripts are inline and it compiles some."""
+    def headers(self, typed: bool) -> list[tuple[bytes, bytes]]:
+        """As OWASP's HTTP headers cheat sheet has them, but for what Gradio needs: its scripts are inline and it compiles some.
+
+        typed: asked for by the address bar or a bookmark, so that there is no opener to be kept away. The policy against
+        openers makes a browser begin the page again in another process, 30 ms, which it does anyway coming from another site.
+        """
         policy = {
             "default-src": "'self'",
             "script-src": " ".join(("'self' 'unsafe-inline' 'unsafe-eval'", *self.parts_from)),
@@ -85,7 +89,9 @@ class Surroundings:
             "cross-origin-resource-policy": "same-origin",
         }
         if not self.framed_by:
-            headers |= {"x-frame-options": "SAMEORIGIN", "cross-origin-opener-policy": "same-origin"}
+            headers["x-frame-options"] = "SAMEORIGIN"
+            if not typed:
+                headers["cross-origin-opener-policy"] = "same-origin"
         return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
@@ -97,7 +103,7 @@ class Guard:
         self._app = app
         self._packed = GZipMiddleware(app, compresslevel=1)  # Gradio packs what its paths call .js and .css
         self._surroundings = surroundings
-        self._headers = surroundings.headers()
+        self._headers = {typed: surroundings.headers(typed) for typed in (False, True)}
         self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,7 +112,8 @@ class Guard:
                 await self._app(scope, receive, send)
             return  # a websocket is not among what the page uses: closed unanswered
         scope["hoodwink.address"] = address = address_of(scope, self._surroundings)
-        answer = _Answer(scope, send, self._headers)
+        typed = (b"sec-fetch-site", b"none") in scope["headers"]
+        answer = _Answer(scope, send, self._headers[typed])
         try:
             _check_path(scope)
             if scope["method"] == "POST":

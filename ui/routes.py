@@ -16,6 +16,7 @@ from starlette.routing import Route
 from flagging.database import LedgerUnavailable
 from model.served import Answer
 from model.strokes import check_strokes
+from ui.assets import asset
 from ui.browser import fields, visitor
 from ui.game import Game, as_base64, checked_try_id
 from ui.limits import TooMany
@@ -27,6 +28,7 @@ LONG_BYTES, LONG_WAY = 10_000, 10_000.0
 
 def routes(game: Game, page: gr.Blocks) -> list[Route]:
     return [
+        Route("/assets/{name}", asset),
         Route("/gradio_api/look", look(game), methods=["POST"]),
         *(Route(f"/gradio_api/component_server{end}", call(game, page), methods=["POST"]) for end in ("", "/")),
     ]
