@@ -1,7 +1,6 @@
 """Gradio's scripts, styles and fonts, packed once and kept in memory: its own route reads and packs each anew for everybody."""
 
 import mimetypes
-import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 FOLDER = Path(gr.__file__).parent / "templates/frontend/assets"
 NAMES = frozenset(path.name for path in FOLDER.iterdir() if path.is_file())
 WORTH_PACKING = (".js", ".css", ".svg", ".json")
-HASHED = re.compile(r".*-[\w-]{8}\.\w+")  # named by what is in it: nobody has to ask again
 QUALITY = 5  # of brotli: 15 ms for the largest of the page, once
 
 
@@ -24,7 +22,7 @@ async def asset(request: Request) -> Response:
     packed = name.endswith(WORTH_PACKING) and "br" in request.headers.get("accept-encoding", "")
     headers = {
         "content-type": mimetypes.guess_type(name)[0] or "application/octet-stream",
-        "cache-control": "public, max-age=31536000, immutable" if HASHED.fullmatch(name) else "public, max-age=3600",
+        "cache-control": "public, max-age=31536000, immutable",  # a hash of what is in them is part of their names
         "vary": "accept-encoding",
     }
     if packed:

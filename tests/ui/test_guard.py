@@ -208,6 +208,14 @@ def test_headers_at_home_let_nobody_frame_the_page():
     assert headers["cache-control"] == "no-store"
 
 
+def test_openers_are_kept_away_but_where_there_is_none():
+    def policy(**headers):
+        return asked(method="GET", path="/", kind=None, headers=headers)[1].get("cross-origin-opener-policy")
+
+    assert policy() == policy(**{"sec-fetch-site": "cross-site"}) == "same-origin"
+    assert policy(**{"sec-fetch-site": "none"}) is None
+
+
 def test_a_space_may_be_framed_by_the_hub_alone():
     _, headers, _, _ = asked(method="GET", path="/", kind=None, surroundings=ON_A_SPACE)
     assert "frame-ancestors 'self' https://huggingface.co https://*.hf.space" in headers["content-security-policy"]
@@ -220,6 +228,31 @@ def test_refusals_have_the_headers_too():
 
 def test_scripts_of_the_page_may_be_kept():
     assert "cache-control" not in asked(method="GET", path="/assets/index.js", kind=None)[1]
+
+
+def test_pages_of_one_address_are_made_one_after_the_other_and_a_flood_of_them_is_refused():
+    async def flood():
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "client": ("1.2.3.4", 1)}
+        answers = []
+
+        async def app(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"page"})
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                answers.append((message["status"], dict(message["headers"]).get(b"retry-after")))
+
+        guard = Guard(app, AT_HOME, Limits())
+        asking = [asyncio.create_task(guard(dict(scope), None, send)) for _ in range(200)]
+        await asyncio.sleep(1)
+        for each in asking:
+            each.cancel()
+        return answers
+
+    answers = run(flood)
+    assert answers.count((429, b"1")) in range(60, 100)  # 10 at once and 100 that wait up to five seconds
+    assert answers.count((200, None)) in range(20, 40)
 
 
 # -- addresses ----------------------------------------------------------------------------------------------
