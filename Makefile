@@ -9,8 +9,9 @@ PACKAGES := app.py deploy.py space model flagging retrain evaluation ui benchmar
 run: $(VENV)/run.done
 	$(BIN)/python app.py
 
+# Two at a time, each file in one process: most tests wait for something that starts.
 test: $(VENV)/dev.done
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: format lint types security audit test
 

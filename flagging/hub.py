@@ -276,8 +276,8 @@ def set_up_client() -> None:
         made.event_hooks = {**hooks, "request": [*hooks["request"], limit]}
         return made
 
+    constants.HF_HUB_DISABLE_XET = True
     if not _limited.is_set():
         set_client_factory(client)
-        constants.HF_HUB_DISABLE_XET = True
         disable_progress_bars()  # nobody looks: this runs beside a game, or prints its own
         _limited.set()
