@@ -30,7 +30,7 @@ security: $(VENV)/dev.done
 audit: $(VENV)/dev.done
 	$(BIN)/pip-audit --requirement requirements.txt --disable-pip --no-deps
 
-# docs/benchmarks.md. On an otherwise idle machine; some two hours.
+# docs/benchmarks.md. On an otherwise idle machine; an hour.
 bench: $(VENV)/dev.done
 	$(BIN)/python -m benchmarks
 

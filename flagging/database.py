@@ -31,6 +31,7 @@ INSERT INTO likenesses SELECT * FROM old_likenesses;
 UPDATE judging_rule SET (quorum, judged_with) = (SELECT quorum, judged_with FROM old_judging_rule);
 """
 BUSY_SECONDS = 15.0
+MOST_LOG_PAGES = 10_000  # 40 MB; a running game tidies up long before
 
 
 class LedgerUnavailable(RuntimeError):
@@ -90,6 +91,11 @@ class Database:
                 db.execute("DELETE FROM chores WHERE name = 'forget'")
         return True
 
+    def tidy(self) -> None:
+        """Move what was written from the write-ahead log to its place; SQLite would do it in the middle of somebody's submission."""
+        with self._translated():
+            self._connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
+
     def close(self) -> None:
         """Close this thread's connection."""
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
@@ -104,6 +110,7 @@ class Database:
             db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
+            db.execute(f"PRAGMA wal_autocheckpoint = {MOST_LOG_PAGES}")
             db.execute("PRAGMA secure_delete = ON")  # what is withdrawn is overwritten, not only unlinked
             self._local.db = db
         return db

@@ -105,6 +105,10 @@ class Ledger:
         """Overwrite what is left of deleted rows; False if another process read all the while: then again, later."""
         return self._database.forget()
 
+    def tidy(self) -> None:
+        """To be called now and then by whoever has time, so that no submission has to do it."""
+        self._database.tidy()
+
     def _split(self, annotator: str, label: int, round_number: int) -> Split:
         """Fixed at birth; one hand's variants of a digit in a round fall on one side."""
         draw = int.from_bytes(self._keyed(f"split:{annotator}:{label}:{round_number}")[:8])

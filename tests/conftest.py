@@ -1,7 +1,6 @@
 """Shared fixtures: small data made here, real data where it is at hand, a running app, a browser."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,16 +110,10 @@ def app(spares: Spares) -> Iterator[RunningApp]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A real Chromium. Missing: a failure where CI=true, elsewhere a skip."""
-    from playwright.sync_api import sync_playwright
+    from benchmarks import browser  # here, as it needs playwright
 
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        reason = "there is no chromium on this machine; install Debian's package chromium to run the browser tests"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-        )
-        yield browser
-        browser.close()
+    try:
+        with browser.chromium() as running:
+            yield running
+    except RuntimeError as error:
+        pytest.fail(str(error)) if os.environ.get("CI") == "true" else pytest.skip(str(error))

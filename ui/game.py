@@ -128,6 +128,7 @@ class Game:
                 self.catch_up()
                 self.scores.note_missed()
                 self.ledger.forget()
+                self.ledger.tidy()
             except Exception as error:
                 # Whatever it is: drawing goes on with the weights in memory, and the page shows what is wrong.
                 if str(error) != self._problem:

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flagging.attempts import Refused
 from ui.people import Visitor
@@ -77,10 +77,9 @@ class Limits:
 
     # A pen moves 60 to 120 times a second and asks once at a time; a class of 64 draws behind one address.
     PREDICTIONS = Rate(100, 200), Rate(4000, 40_000)
-    KILOBYTES = Rate(4000, 20_000)  # of an address
-    PAGES = Rate(
-        20, 10, 5.0
-    )  # of an address: one after the other, as each takes a thread for 5 ms, and a class opens it at once
+    # The next two are of an address. A page takes a thread for 5 ms and a class opens it at once: one after the other.
+    KILOBYTES = Rate(8000, 40_000)
+    PAGES = Rate(20, 10, 5.0)
     EXPLANATIONS = Rate(30, 60), Rate(300, 2000)
     SUBMISSIONS = Rate(20, 100), Rate(200, 2000)
     READINGS = Rate(10, 60), Rate(100, 1000)
@@ -90,9 +89,7 @@ class Limits:
             raise ValueError(f"HOODWINK_LIMITS is {scale}; use 1, more for more at once, or 0 for no limits")
 
         def pair(what: str, rates: tuple[Rate, Rate]) -> list[Limit]:
-            scaled = (
-                [Rate(rate.per_second * scale, rate.burst * scale, rate.patience) for rate in rates] if scale else []
-            )
+            scaled = [replace(r, per_second=r.per_second * scale, burst=r.burst * scale) for r in rates if scale]
             return [Limit(what, of, rate, clock) for of, rate in zip(("annotator", "address"), scaled, strict=False)]
 
         self._kilobytes = pair("kilobytes", (self.KILOBYTES, self.KILOBYTES))[1:]

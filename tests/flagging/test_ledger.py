@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -244,6 +245,21 @@ def test_a_withdrawal_really_deletes(home, ledger):
     ledger.close()
     for file in home.folder.glob("ledger.sqlite*"):
         assert b"77.125" not in file.read_bytes()
+
+
+def test_tidying_brings_what_was_recorded_into_the_file_itself(home, ledger, tmp_path):
+    add_fooling(ledger, 30)
+
+    def in_the_file_alone():
+        (tmp_path / "copy.sqlite").write_bytes(home.ledger_path.read_bytes())
+        with closing(sqlite3.connect(tmp_path / "copy.sqlite")) as db:
+            return db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and len(
+                db.execute("SELECT 1 FROM attempts").fetchall()
+            )
+
+    assert in_the_file_alone() == 0
+    ledger.tidy()
+    assert in_the_file_alone() == ledger.totals().attempts == 30
 
 
 def test_a_copy_that_somebody_s_reading_kept_is_overwritten_once_they_have_ended(home, ledger, monkeypatch):
