@@ -136,7 +136,9 @@ def run_at_once(faults: int, seed: int, at_once: int) -> Result:
     def one(number: int) -> Result:
         command = [sys.executable, "-m", "benchmarks.faults", "--at-once", "1"]
         chosen = ["--faults", str(shares[number]), "--seed", str(seed + number)]
-        done = subprocess.run([*command, *chosen, "--json"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [*command, *chosen, "--json"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False
+        )
         if not done.stdout.strip().startswith("{"):
             raise SystemExit(f"the faults with seed {seed + number} ended with {done.returncode} and no figures")
         return from_figures(json.loads(done.stdout)["figures"])
