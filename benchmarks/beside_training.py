@@ -85,7 +85,7 @@ def train(home: Path, drawers: bool) -> tuple[float, list[Load]]:
             time.sleep(0.5)
         if under_way:
             under_way.terminate()
-        met = [load.ended(under_way)] if under_way else []
+        met = [load.answered(under_way)] if under_way else []
         # As the worker itself took the time: it does not depend on how often one asks.
         return float(maintainer.predict(api_name="/rounds")[-1]["seconds"]), met
 

@@ -41,10 +41,6 @@ class Connection(asyncio.Protocol):
         )
         return await self._ask(head.encode() + body)
 
-    def close(self) -> None:
-        if self._transport:
-            self._transport.close()
-
     async def _ask(self, request: bytes) -> tuple[int, bytes]:
         if self._transport is None:
             raise ConnectionResetError("the server has closed the connection")

@@ -47,10 +47,7 @@ def measure(short: bool) -> Section:
                 if under_way.poll() is not None:
                     raise RuntimeError(f"the flood of {name} ended before the drawer had")
                 under_way.terminate()
-                try:
-                    sent[name].append(load.ended(under_way))
-                except RuntimeError:  # nothing of it was answered but with a refusal
-                    sent[name].append(Load(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0))
+                sent[name].append(load.ended(under_way))
     return describe(met, sent)
 
 
@@ -62,7 +59,7 @@ def both_answered(url: str, seconds: float, seed: int) -> tuple[Load, Load]:
     """How the drawer and who submits, at the same time, were answered."""
     drawer = load.start(url, Kind(1, seconds, 20, OTHER), seed)
     submitter = load.start(url, Kind(1, seconds, 5, OTHER, what="submit"), 100 + seed)
-    return load.ended(drawer), load.ended(submitter)
+    return load.answered(drawer), load.answered(submitter)
 
 
 def describe(met: dict[str, list[tuple[Load, Load]]], sent: dict[str, list[Load]]) -> Section:

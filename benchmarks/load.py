@@ -58,7 +58,7 @@ class Kind:
 
 def put(url: str, kind: Kind, seed: int = 1) -> Load:
     """Put a load on an app, from a process of its own, and wait until it has ended."""
-    return ended(start(url, kind, seed))
+    return answered(start(url, kind, seed))
 
 
 def start(url: str, kind: Kind, seed: int = 1) -> "subprocess.Popen[str]":
@@ -72,6 +72,14 @@ def ended(process: "subprocess.Popen[str]") -> Load:
     if process.returncode:
         raise RuntimeError(f"the load ended with {process.returncode}; what it wrote stands above")
     return Load(**json.loads(out))
+
+
+def answered(process: "subprocess.Popen[str]") -> Load:
+    """As `ended`, and raises RuntimeError if nobody was answered: what measured nothing must not pass."""
+    load = ended(process)
+    if not load.answers:
+        raise RuntimeError(f"nobody was answered, {load.failed} were refused; look at what the measured process said")
+    return load
 
 
 class Drawers:
@@ -93,6 +101,8 @@ class Drawers:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end)
         await asyncio.gather(*map(self._draw, pens))
         gaps = [later - earlier for earlier, later in zip(self._ended, self._ended[1:], strict=False)]
+        if not self._took:
+            return Load(0, self._failed, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
         took = Spread.of([1000 * seconds for seconds in self._took])
         return Load(
             answers=took.n,

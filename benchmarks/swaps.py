@@ -40,7 +40,7 @@ def measure(short: bool) -> Section:
             for number in range(swaps):
                 maintainer.predict(MAINTAINER_TOKEN, pair[number % 2], api_name="/rollback")
                 time.sleep(max(0.0, (until - time.monotonic()) / (swaps - number)))
-            swapped = load.ended(under_way)
+            swapped = load.answered(under_way)
             promotions = maintainer.predict(api_name="/status")["promotion"]
     return describe(calm, swapped, promotions)
 

@@ -50,6 +50,7 @@ class Database:
         self._local = threading.local()
         # SQLite lets who waits to write sleep and try again, up to a tenth of a second: threads of one process take turns.
         self._writing = FairLock()
+        self._emptying = threading.Lock()  # SQLite refuses at once whoever comes second
         path.parent.mkdir(parents=True, exist_ok=True)
         self._create()
 
@@ -81,9 +82,9 @@ class Database:
     def forget(self) -> bool:
         """Empty the write-ahead log: after a deletion it still holds the pages as they were.
 
-        False if somebody read all the while; then it is to be called again, by whoever has time.
+        False if somebody read, or another process emptied it, all the while; then it is to be called again, by whoever has time.
         """
-        with self._translated():
+        with self._translated(), self._emptying:
             db = self._connection()
             if db.execute("SELECT 1 FROM chores WHERE name = 'forget'").fetchone():
                 if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
@@ -93,7 +94,7 @@ class Database:
 
     def tidy(self) -> None:
         """Move what was written from the write-ahead log to its place; SQLite would do it in the middle of somebody's submission."""
-        with self._translated():
+        with self._translated(), self._emptying:
             self._connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:

@@ -48,6 +48,11 @@ class Drawing:
     way: float = 0.0
 
     @property
+    def segments(self) -> int:
+        """About as many as it is drawn from, which is what drawing it costs: each touches some fifty pixels."""
+        return len(self.points) + int(self.way * SIDE / CANVAS / _LONGEST)
+
+    @property
     def last(self) -> NDArray[np.bool_]:
         """(P,): is this point the last of its stroke?"""
         last = np.zeros(len(self.points), np.bool_)

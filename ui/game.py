@@ -1,6 +1,7 @@
 """What the page and the API do, as plain functions: JSON in, JSON out."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -128,7 +129,7 @@ class Game:
                 self.catch_up()
                 self.scores.note_missed()
                 self.ledger.forget()
-                self.ledger.tidy()
+                self._tidy()
             except Exception as error:
                 # Whatever it is: drawing goes on with the weights in memory, and the page shows what is wrong.
                 if str(error) != self._problem:
@@ -137,6 +138,11 @@ class Game:
             self._wake.wait(LOOK_EVERY_SECONDS)
             self._wake.clear()
         self.ledger.close()
+
+    def _tidy(self) -> None:
+        # On a full disk: nothing is lost and nobody needs to know; it is tried again.
+        with contextlib.suppress(LedgerUnavailable):
+            self.ledger.tidy()
 
     def catch_up(self) -> None:
         """Serve the newest promotion, and start a retraining if one is due."""

@@ -15,6 +15,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flagging.database import LedgerUnavailable
+from ui.lanes import Lane
 from ui.limits import Limits, TooMany
 from ui.line import Line
 
@@ -65,7 +67,7 @@ class Surroundings:
     def headers(self, typed: bool) -> list[tuple[bytes, bytes]]:
         """As OWASP's HTTP headers cheat sheet has them, but for what Gradio needs: its scripts are inline and it compiles some.
 
-        typed: asked for by the address bar or a bookmark, so that there is no opener to be kept away. The policy against
+        typed: asked for by the address bar or a bookmark: hardly ever is there an opener to be kept away. The policy against
         openers makes a browser begin the page again in another process, 30 ms, which it does anyway coming from another site.
         """
         policy = {
@@ -105,6 +107,7 @@ class Guard:
         self._surroundings = surroundings
         self._headers = {typed: surroundings.headers(typed) for typed in (False, True)}
         self._turns = Turns()
+        self._making = Lane(1)  # pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -123,19 +126,29 @@ class Guard:
                 _check_body(scope, body)
                 receive = _replayed(body, receive)
             else:
-                if PAGES.fullmatch(_route(scope)):
-                    await self._limits.opening(address)
                 await self._turns.wait(address)
-            app = self._packed if _route(scope) in ("/", "/config") else self._app
-            await app(scope, receive, answer.send)
+            await self._pass_on(scope, receive, answer.send)
         except _Refused as refused:
             await answer.error(refused.status, str(refused))
         except TooMany as refused:
             await answer.error(429, str(refused))
+        except LedgerUnavailable as refused:
+            await answer.error(503, str(refused))
         except Exception as error:
             if answer.started:
                 raise
             await answer.failed(error)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route, address = _route(scope), scope["hoodwink.address"]
+        app = self._packed if route in ("/", "/config") else self._app
+        if not PAGES.fullmatch(route):
+            await app(scope, receive, send)
+            return
+        # Gradio makes as many at once, in threads, as are asked for: who draws would wait for all of these.
+        await self._limits.opening(address)
+        async with self._making.turn(address):
+            await app(scope, receive, send)
 
 
 class _Answer:
@@ -151,8 +164,7 @@ class _Answer:
             # Gradio answers 500 to whatever a named endpoint raises, and where it finds fault itself. Ours say whose it was.
             if message["status"] == 500 and self._scope["method"] == "POST":
                 message["status"] = 503 if self._scope.get("hoodwink.fault") else 400
-            if "assets" not in self._scope["path"]:
-                self._headers_for(message)
+            self._headers_for(message)
             message["headers"] = [*message["headers"], *self._headers]
         await self._send(message)
 

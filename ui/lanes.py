@@ -1,7 +1,8 @@
 """Threads for work that takes long: a few at a time of each kind, so that no kind keeps another waiting."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import anyio.to_thread
@@ -11,7 +12,7 @@ from ui.limits import TooMany
 from ui.line import Line
 
 T = TypeVar("T")
-MOST_WAITING = 200
+MOST_WAITING = 200  # of one address
 WAIT_SECONDS = 4.0  # with the 15 the ledger waits for its lock, less than the page waits for an answer
 
 
@@ -24,9 +25,15 @@ class Lane:
 
     async def run(self, address: str, work: Callable[..., T], *arguments: object) -> T:
         """The work in a thread. Raises TooMany or LedgerUnavailable if it could not begin; then it never does."""
+        async with self.turn(address):
+            return await anyio.to_thread.run_sync(work, *arguments)
+
+    @asynccontextmanager
+    async def turn(self, address: str) -> AsyncIterator[None]:
+        """For work that finds a thread by itself. Raises as `run`."""
         await self._enter(address)
         try:
-            return await anyio.to_thread.run_sync(work, *arguments)
+            yield
         finally:
             if not self._line.call():
                 self._free += 1
@@ -35,8 +42,8 @@ class Lane:
         if self._free:
             self._free -= 1
             return
-        if len(self._line) >= MOST_WAITING:
-            raise TooMany("too many people at once; this request recorded nothing, try again in a moment")
+        if self._line.of(address) >= MOST_WAITING:
+            raise TooMany("too much at once from one address; this request recorded nothing, try again in a moment")
         turn = self._line.join(address)
         try:
             async with asyncio.timeout(WAIT_SECONDS):

@@ -16,6 +16,10 @@ class Line:
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
+    def of(self, address: str) -> int:
+        """How many of this address wait."""
+        return len(self._waiting.get(address, ()))
+
     def join(self, address: str) -> "asyncio.Future[None]":
         """Done when it is one's turn; whoever does not want to wait any more cancels it."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -22,8 +22,8 @@ from ui.game import Game, as_base64, checked_try_id
 from ui.limits import TooMany
 from ui.people import Visitor, origin
 
-# Up to these a drawing takes a millisecond at most. Longer ones are answered in a thread, so that nobody waits for them.
-LONG_BYTES, LONG_WAY = 10_000, 10_000.0
+# What is longer is answered in a thread, so that nobody waits for it. Of 400 pen digits none has more than 106 segments.
+LONG_BYTES, LONG_SEGMENTS = 10_000, 300
 
 
 def routes(game: Game, page: gr.Blocks) -> list[Route]:
@@ -67,7 +67,7 @@ def look(game: Game) -> Callable[[Request], Any]:
 async def _answer(game: Game, who: Visitor, strokes: object) -> Answer:
     if who.size <= LONG_BYTES:
         drawing = check_strokes(strokes)
-        if drawing.way <= LONG_WAY:
+        if drawing.segments <= LONG_SEGMENTS:
             return await game.looking.answer(drawing)
     return await game.looking_long.run(who.address, game.served.answer, strokes)
 

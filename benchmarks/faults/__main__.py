@@ -268,7 +268,7 @@ def main(
     """Break the app while people play, and check after each fault that nothing is lost."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by a signal"))  # not without ending what runs
     count = SHORT if short else faults
-    at_once = 2 if short else at_once  # other short forms run beside it
+    at_once = 2 if short else min(at_once, -(-count // A_FOLDER))  # other short forms run beside it
     section = as_section(run(count, seed) if at_once == 1 else run_at_once(count, seed, at_once))
     if as_json:
         print(json.dumps(asdict(section)))

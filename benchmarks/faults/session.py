@@ -262,7 +262,8 @@ class Session:
     def empty_log(self) -> None:
         """Bring the write-ahead log into the ledger: the next row needs room on the disk."""
         with closing(sqlite3.connect(self.home.ledger_path, timeout=30)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            # Refused at once while the app tidies up.
+            self.until(lambda: not db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0], "the log was emptied")
 
     # -- weights ----------------------------------------------------------------------------------------
 

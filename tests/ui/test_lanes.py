@@ -43,7 +43,7 @@ def test_what_cannot_begin_in_time_never_does(monkeypatch):
     assert done == []
 
 
-def test_more_than_wait_are_refused(monkeypatch):
+def test_more_of_one_address_than_wait_are_refused_and_others_are_not(monkeypatch):
     monkeypatch.setattr(lanes, "MOST_WAITING", 1)
     free = threading.Event()
 
@@ -54,8 +54,9 @@ def test_more_than_wait_are_refused(monkeypatch):
             group.start_soon(lane.run, "a", free.wait, 10)
             await anyio.sleep(0.02)
             with pytest.raises(TooMany, match="try again in a moment"):
-                await lane.run("b", print)
-            free.set()
+                await lane.run("a", print)
+            group.start_soon(free.set)
+            assert await lane.run("b", lambda: 7) == 7
 
     run(play)
 
