@@ -1,5 +1,6 @@
 """Threads for work that takes long."""
 
+import asyncio
 import threading
 
 import anyio
@@ -55,7 +56,7 @@ def test_more_of_one_address_than_wait_are_refused_and_others_are_not(monkeypatc
             await anyio.sleep(0.02)
             with pytest.raises(TooMany, match="try again in a moment"):
                 await lane.run("a", print)
-            group.start_soon(free.set)
+            asyncio.get_running_loop().call_later(0.05, free.set)
             assert await lane.run("b", lambda: 7) == 7
 
     run(play)
