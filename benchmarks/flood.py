@@ -29,6 +29,7 @@ def measure(short: bool) -> Section:
         "submissions, as 64 annotators": flood(what="submit"),
         "explanations, as one annotator": flood(one=True, what="explain"),
         "drawings of 10,000 points, as one annotator": flood(one=True, what="large"),
+        "drawings just short enough to be answered together, as 64 annotators": flood(what="long"),
         "bodies of 300,000 empty lists": flood(what="lists"),
         "pages opened": flood(what="page"),
     }

@@ -23,6 +23,7 @@ from benchmarks.quantiles import Spread
 from benchmarks.server import REPOSITORY
 
 LARGEST = [[[140 + 10 * math.cos(n), 140 + 10 * math.sin(n)] for n in range(10_000)]]
+LONG = [[[9.0, 9.0 + n % 2] for n in range(250)]]
 LISTS: list[list[int]] = [[] for _ in range(300_000)]
 
 
@@ -45,7 +46,7 @@ class Kind:
     """How the drawers behave. a_second: requests, all together; None: each asks again as soon as it was answered.
 
     address: of this machine, to ask from. one: all are the same annotator. what: look (the live prediction), submit, explain,
-    large (look at the largest drawing there may be), lists (a body of many empty lists), page (open it).
+    large (look at the largest drawing there may be), long (at one of just under what is answered at once), lists (a body of many empty lists), page (open it).
     """
 
     drawers: int = 64
@@ -162,6 +163,8 @@ class Drawers:
                 return "component_server", called | {"data": data}
             case "large":
                 return "look", drawing | {"strokes": LARGEST}
+            case "long":
+                return "look", drawing | {"strokes": LONG}
             case "lists":
                 return "look", {"a": LISTS}
             case _:

@@ -55,6 +55,7 @@ class Result:
     closings: Found = field(default_factory=Found)
     seconds: float = 0.0
     disk: str = ""
+    how: str = ""  # on which data folders, with which seeds
     told: set[str] = field(default_factory=set)  # problems that were printed
 
     @property
@@ -146,6 +147,7 @@ def run_at_once(faults: int, seed: int, at_once: int) -> Result:
     began = time.monotonic()
     with ThreadPoolExecutor(at_once) as pool:
         result = joined(list(pool.map(one, range(folders))))
+    result.how = f"{folders} data folders with the seeds {seed} to {seed + folders - 1}, {at_once} at a time"
     result.seconds = round(time.monotonic() - began, 1)
     return result
 
@@ -219,7 +221,7 @@ def as_section(result: Result) -> Section:
         )
     rows.append(Row("all problems", str(len(result.problems)), wanted="0", reached=not result.problems, timed=False))
     conditions = [
-        f"{faults} faults, seed {result.seed}, {result.seconds:.0f} s; 3 players, threshold 6, rounds of 40 steps on a tenth of MNIST.",
+        f"{faults} faults, {result.how or f'seed {result.seed}'}, {result.seconds:.0f} s; 3 players, threshold 6, rounds of 40 steps on a tenth of MNIST.",
         f"{result.attempts} attempts acknowledged, {result.refused} refused with a sentence, {result.answers_lost} answers lost.",
         f"{closed} rounds closed: {', '.join(f'{count} {decision}' for decision, count in result.rounds.items())}.",
         f"The full disk: {result.disk}.",
