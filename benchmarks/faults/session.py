@@ -201,7 +201,8 @@ class Session:
             told = self.files.read()
             return holder() if told.state == "running" and told.stage == stage else None
 
-        return self.until(at_stage, f"a retraining came to {stage!r}", seconds, 0.002)
+        # The first stages last some milliseconds and may be missed on a busy machine: then the next retraining has them again.
+        return self.until(at_stage, f"a retraining came to {stage!r}", 3 * seconds, 0.0005)
 
     def decisions(self) -> list[tuple[int, str, str]]:
         """Number, decision and weights of every closed round."""
