@@ -206,8 +206,9 @@ class Nonsense:
         if where == "call/v2":
             body = {"strokes": self.strokes(), "label": self.value()}
         if self.random.random() < 0.2:
+            # Not number 0: that is /predict, for which what is sent to /submit with a wrong label is a drawing like any other.
             return Request(
-                "POST", "/gradio_api/queue/join", _packed(body | {"fn_index": self.random.choice([0, 3, -1, 999])})
+                "POST", "/gradio_api/queue/join", _packed(body | {"fn_index": self.random.choice([1, 3, -1, 999])})
             )
         return Request("POST", f"/gradio_api/{where}/{name}", _packed(body))
 
