@@ -109,10 +109,10 @@ def measure(short: bool) -> Section:
             fuzz = Fuzz(Nonsense(random.Random(1), functions_of(app), ids), app.url)
             began = time.monotonic()
             asyncio.run(fuzz.send(calls // 5))
-            early, files = memory_of(app.pid).pss, count(temporary)
+            early, files = memory_of(app.pid).resident, count(temporary)
             asyncio.run(fuzz.send(calls - calls // 5))
             took = time.monotonic() - began
-            late, more = memory_of(app.pid).pss, count(temporary)
+            late, more = memory_of(app.pid).resident, count(temporary)
             after = rows(home)
             logged = exceptions(app.log.read_text())
     changed = [f"{table}: {before[table]} -> {after[table]}" for table in TABLES if before[table] != after[table]]
