@@ -13,6 +13,9 @@ from urllib.parse import quote
 
 # Before Gradio is imported: it reads this once.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# With every call of an endpoint it would make a table of the last 10,000, for a monitoring page that is off here.
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**12))
 # uvicorn believes X-Forwarded-For of callers on this machine; whose a request is, ui.guard finds out.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
@@ -25,7 +28,7 @@ from retrain.settings import RoundSettings, switch, whole_number
 from ui.game import Game
 from ui.guard import Surroundings
 from ui.limits import Limits
-from ui.page import build_page, launch_options
+from ui.page import build_page, forget_unfetched, launch_options
 
 RESTORE_WITHIN_SECONDS = 600.0
 SWITCH_SECONDS = 0.0005  # how long a thread keeps Python from those who wait for a prediction; 5 ms as it comes
@@ -64,6 +67,7 @@ def main() -> None:
         game.start()
         page = build_page(game)
         page.queue(default_concurrency_limit=8)
+        forget_unfetched(page)
         _, url, _ = page.launch(prevent_thread_lock=True, **launch_options(game, page, surroundings))
         warm_up(url)
         if made:

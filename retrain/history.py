@@ -2,8 +2,9 @@
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from evaluation.test_sets import as_digits
 from flagging.attempts import Attempt
 from flagging.decisions import ClosedRound, OpenRound, RoundCounts
 from flagging.ledger import Ledger
-from model.clean_digits import Digits
+from model.network import Network
 from model.training import predict_digits
 from model.weights import WeightsDamaged, build_network, load_weights
 
@@ -98,66 +99,49 @@ class Matrix:
     cells: list[list[dict[str, Any]]]
 
 
-@dataclass(frozen=True)
-class _TestSet:
-    """A frozen test set as far as it is still there. key: changes with the drawings in it."""
-
-    digits: Digits
-    fooled: frozenset[str]  # the weights its drawings fooled
-    key: int
-
-
 class History:
     """The matrix of a ledger. A cell is worked out once and kept: it changes only with the drawings in its test set."""
 
     def __init__(self, ledger: Ledger, weights_folder: Path) -> None:
         self._ledger = ledger
         self._folder = weights_folder
-        self._known: dict[tuple[str, int, int], Share] = {}
-        self._sets: dict[int, _TestSet] = {}
+        self._known: dict[int, tuple[int, dict[str, Share]]] = {}  # by round: of which drawings, by weights
 
     def matrix(self) -> Matrix:
         """Every weights that were promoted against the test set of every round that has one."""
         rounds = self._ledger.closed_rounds()
-        sets = self._test_sets(rounds)
         first = [{"round": 0, "weights_id": self._ledger.promotions()[0].weights_id}]
         made = [{"round": r.number, "weights_id": r.weights_id} for r in rounds if r.decision == "promoted"]
-        rows = [self._row(str(weights["weights_id"]), sets) for weights in first + made]
-        return Matrix(first + made, sorted(sets), rows)
+        ids = [str(weights["weights_id"]) for weights in first + made]
+        load = cache(self._load)
+        columns = {}
+        for number in sorted(r.number for r in rounds if r.test_set):
+            # Round by round, and only shares are kept: neither strokes nor images of all of them are in memory at once.
+            if attempts := self._ledger.frozen_drawings(number):
+                columns[number] = self._column(number, attempts, ids, load)
+        rows = [list(cells) for cells in zip(*columns.values(), strict=True)] or [[] for _ in ids]
+        return Matrix(first + made, list(columns), rows)
 
-    def _test_sets(self, rounds: Sequence[ClosedRound]) -> dict[int, _TestSet]:
-        sets = {}
-        for number in (r.number for r in rounds if r.test_set):
-            attempts = self._ledger.frozen_drawings(number)  # round by round: not all strokes are in memory at once
-            key, kept = hash(tuple((a.attempt_id, a.digit) for a in attempts)), self._sets.get(number)
-            if kept is None or kept.key != key:
-                kept = _TestSet(as_digits(attempts), frozenset(a.weights_id for a in attempts), key)
-            if attempts:
-                sets[number] = kept
-        self._sets = sets
-        return sets
+    def _column(
+        self, number: int, attempts: Sequence[Attempt], ids: list[str], load: Callable[[str], Network | None]
+    ) -> list[dict[str, Any]]:
+        drawings = hash(tuple((a.attempt_id, a.digit) for a in attempts))
+        of, shares = self._known.get(number, (drawings, {}))
+        shares = shares if of == drawings else {}
+        if missing := [weights_id for weights_id in ids if weights_id not in shares]:
+            digits = as_digits(attempts)
+            for weights_id in missing:
+                if network := load(weights_id):
+                    read = predict_digits(network, digits.images, batch=AT_ONCE)
+                    shares[weights_id] = share(int((read == digits.labels).sum()), len(read))
+        self._known[number] = drawings, shares
+        fooled, unknown = {a.weights_id for a in attempts}, share(0, 0)
+        return [{"by_construction": fooled == {w}, **asdict(shares.get(w, unknown))} for w in ids]
 
-    def _row(self, weights_id: str, sets: dict[int, _TestSet]) -> list[dict[str, Any]]:
-        missing = {n: s for n, s in sets.items() if (weights_id, n, s.key) not in self._known}
-        if missing:
-            self._score(weights_id, missing)
-        cells = []
-        for number in sorted(sets):
-            known = self._known.get((weights_id, number, sets[number].key), share(0, 0))
-            cells.append({"by_construction": sets[number].fooled == {weights_id}, **asdict(known)})
-        return cells
-
-    def _score(self, weights_id: str, sets: dict[int, _TestSet]) -> None:
+    def _load(self, weights_id: str) -> Network | None:
         try:
             network = build_network(load_weights(self._folder, weights_id))
         except WeightsDamaged:
-            return  # shown as unknown: the page tells of damaged weights elsewhere
-        # All in one go and the same number at a time: every new batch size is another kernel that oneDNN keeps in memory.
-        # Channels last: max-pooling takes a third of the time.
-        images = torch.cat([test_set.digits.images for test_set in sets.values()])
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        seen = predict_digits(network, images, batch=AT_ONCE)
-        sizes = [len(test_set.digits) for test_set in sets.values()]
-        for (number, test_set), read in zip(sets.items(), seen.split(sizes), strict=True):
-            right = int((read == test_set.digits.labels).sum())
-            self._known[weights_id, number, test_set.key] = share(right, len(read))
+            return None  # shown as unknown: the page tells of damaged weights elsewhere
+        # Max-pooling takes a third of the time.
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

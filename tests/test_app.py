@@ -34,6 +34,15 @@ def test_a_setting_that_makes_no_sense_ends_the_start_with_a_sentence(tmp_path, 
         app.main()
 
 
+def test_gradio_keeps_no_more_of_calls_than_it_is_told():
+    # In a Python of its own: Gradio reads its settings when it is imported.
+    look = "import app, gradio as gr; page = gr.Blocks().queue(); app.forget_unfetched(page); q = page._queue; print("
+    look += "q.pending_event_ids_session.max_size == q.pending_messages_per_session.max_size, "
+    look += "q.ANALYTICS_MAX_EVENTS == 1, q.ANAYLTICS_CACHE_FREQUENCY == 10**12)"
+    done = subprocess.run([sys.executable, "-c", look], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["True"] * 3, done.stderr
+
+
 def test_it_ends_without_a_traceback(tmp_path):
     environment = RunningApp(tmp_path).environment | {"HOODWINK_THRESHOLD": "0"}
     done = subprocess.run(

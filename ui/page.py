@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 from authlib.integrations.base_client.errors import OAuthError
+from gradio.utils import LRUCache
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
@@ -22,7 +23,8 @@ from ui.routes import routes
 from ui.stress import stress_tab
 
 HERE = Path(__file__).parent
-MOST_SESSIONS = 500  # that Gradio remembers; of ours only the Maintain tab has anything in one
+MOST_SESSIONS = 200  # that Gradio remembers, some 60 kB each; nothing of ours is in one
+MOST_UNFETCHED = 2000  # answers of API calls that nobody came for
 STYLES = ("page.css", "rounds.css", "explain.css", "stress.css", "maintain.css")
 
 
@@ -49,6 +51,11 @@ def build_page(game: Game) -> gr.Blocks:
                 maintain_tab(game)
         add_endpoints(game, page)
     return page
+
+
+def forget_unfetched(page: gr.Blocks) -> None:
+    """Of a called endpoint whose answer is never fetched Gradio keeps the number for good; now no longer than the answer."""
+    page._queue.pending_event_ids_session = LRUCache(MOST_UNFETCHED)  # as it bounds the answers themselves
 
 
 async def back_to_the_game(request: Request, error: Exception) -> RedirectResponse:  # noqa: ARG001
