@@ -1,6 +1,7 @@
 """Hoodwink: draw a digit, hoodwink the model, make it better. `python app.py`, then open the address it prints."""
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -31,6 +32,7 @@ from ui.limits import Limits
 from ui.page import build_page, forget_unfetched, launch_options
 
 RESTORE_WITHIN_SECONDS = 600.0
+M_ARENA_MAX, ARENAS = -8, 2  # of malloc.h
 SWITCH_SECONDS = 0.0005  # how long a thread keeps Python from those who wait for a prediction; 5 ms as it comes
 log = logging.getLogger("hoodwink")
 
@@ -40,6 +42,7 @@ def main() -> None:
     log.setLevel(logging.INFO)
     environment = os.environ
     sys.setswitchinterval(SWITCH_SECONDS)
+    share_memory()
     torch.set_num_threads(1)  # one small image at a time: a second thread only costs
     torch.backends.mkldnn.set_flags(False)  # for one image what oneDNN prepares costs more than it saves
     token = environment.get("HOODWINK_MAINTAINER_TOKEN") or ""
@@ -90,6 +93,12 @@ def main() -> None:
             game.stop()
         if publisher:
             publisher.stop()
+
+
+def share_memory() -> None:
+    """glibc keeps what each thread has freed for that thread, with gaps in between; where there is no glibc, nothing happens."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 
 
 def warm_up(url: str) -> None:
