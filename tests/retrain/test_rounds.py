@@ -246,6 +246,23 @@ def test_the_matrix_holds_every_weights_against_every_frozen_test_set(ledger, ho
     ]
 
 
+def test_a_cell_tells_of_the_drawings_that_are_left_or_nothing(ledger, home, small_digits):
+    round0 = ledger.served().weights_id
+    for annotator in range(24):
+        add_fooling(ledger, 2, annotator=f"annotator-{annotator}")
+    close(ledger, home, small_digits)
+    history, drawn = History(ledger, home.weights), ledger.frozen_drawings(1)
+    newest = build_network(load_weights(home.weights, ledger.served().weights_id))
+    ((first,), (second,)) = history.matrix().cells
+    assert (first["n"], second["n"]) == (len(drawn), len(drawn))
+    assert second["hits"] == accuracy(newest, as_digits(drawn)).hits
+    ledger.withdraw(drawn[0].annotator)
+    (home.weights / f"{round0}.safetensors").write_bytes(b"damaged")
+    left = len(ledger.frozen_drawings(1))
+    assert 0 < left < len(drawn)
+    assert [row[0]["n"] for row in history.matrix().cells] == [0, left]
+
+
 def test_who_drew_and_how_long_it_took_is_told(ledger, home, small_digits):
     for number, end in enumerate((1500, 2500, 9000)):
         timed = FakeAnswer(
