@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 # Before Gradio is imported: it reads this once.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-# With every call of an endpoint it would make a table of the last 10,000, for a monitoring page that is off here.
+# With every call of an endpoint it would make a table of the last 10,000, for a page that ui.page switches off.
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**12))
 # uvicorn believes X-Forwarded-For of callers on this machine; whose a request is, ui.guard finds out.
@@ -42,7 +42,7 @@ def main() -> None:
     log.setLevel(logging.INFO)
     environment = os.environ
     sys.setswitchinterval(SWITCH_SECONDS)
-    share_memory()
+    few_arenas()
     torch.set_num_threads(1)  # one small image at a time: a second thread only costs
     torch.backends.mkldnn.set_flags(False)  # for one image what oneDNN prepares costs more than it saves
     token = environment.get("HOODWINK_MAINTAINER_TOKEN") or ""
@@ -95,8 +95,8 @@ def main() -> None:
             publisher.stop()
 
 
-def share_memory() -> None:
-    """glibc keeps what each thread has freed for that thread, with gaps in between; where there is no glibc, nothing happens."""
+def few_arenas() -> None:
+    """glibc gives threads memory of their own, and gaps grow in each. Elsewhere, and where many have theirs already, nothing happens."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 

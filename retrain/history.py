@@ -116,7 +116,7 @@ class History:
         load = cache(self._load)
         columns = {}
         for number in sorted(r.number for r in rounds if r.test_set):
-            # Round by round, and only shares are kept: neither strokes nor images of all of them are in memory at once.
+            # Round by round: the networks are in memory all at once (88 kB each), strokes and images are not.
             if attempts := self._ledger.frozen_drawings(number):
                 columns[number] = self._column(number, attempts, ids, load)
         rows = [list(cells) for cells in zip(*columns.values(), strict=True)] or [[] for _ in ids]

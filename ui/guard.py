@@ -7,7 +7,7 @@ import asyncio
 import ipaddress
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -23,6 +23,7 @@ from ui.line import Line
 MAX_BODY = 1_000_000  # bytes; the largest drawing there may be has half of that
 MAX_BRACKETS = 100_000  # it has 10,501 of them; half a million empty lists take long to read
 BODY_WITHIN_SECONDS = 20.0
+MOST_UNFETCHED = 300  # of a session; a call that nobody fetches is four
 OURS = ("ui", "flagging", "model", "retrain", "evaluation")
 
 # All that the page and API clients ask for. Not among it: files, uploads, streams, the proxy, custom components, development.
@@ -35,6 +36,7 @@ GET = re.compile(
 POST = re.compile(
     r"/gradio_api/(look|component_server/?|queue/join/?|cancel|reset/?|(run|api)/\w{1,40}/?|call/(v2/)?\w{1,40}/?)"
 )
+QUEUED = re.compile(r"/gradio_api/(queue/join/?|call/.*)")
 PAGES = re.compile(r"/(|config/?|gradio_api/(info/?|openapi\.json))")  # each takes as long as twenty predictions
 
 log = logging.getLogger("hoodwink")
@@ -100,7 +102,9 @@ class Surroundings:
 class Guard:
     """ASGI middleware. What it refuses is answered with {"error": a sentence}."""
 
-    def __init__(self, app: ASGIApp, surroundings: Surroundings, limits: Limits) -> None:
+    def __init__(
+        self, app: ASGIApp, surroundings: Surroundings, limits: Limits, unfetched: Callable[[str], int]
+    ) -> None:
         self._limits = limits
         self._app = app
         self._packed = GZipMiddleware(app, compresslevel=1)  # Gradio packs what its paths call .js and .css
@@ -108,6 +112,7 @@ class Guard:
         self._headers = {typed: surroundings.headers(typed) for typed in (False, True)}
         self._turns = Turns()
         self._making = Lane(1)  # pages
+        self._unfetched = unfetched
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -124,6 +129,7 @@ class Guard:
                 body = await _whole_body(scope, receive)
                 await self._turns.wait(address)
                 _check_body(scope, body)
+                self._check_fetched(scope)
                 receive = _replayed(body, receive)
             else:
                 await self._turns.wait(address)
@@ -138,6 +144,12 @@ class Guard:
             if answer.started:
                 raise
             await answer.failed(error)
+
+    def _check_fetched(self, scope: Scope) -> None:
+        """Gradio keeps what a session does not fetch, however much it is."""
+        session = scope["hoodwink.body"].get("session_hash")
+        if session and QUEUED.fullmatch(_route(scope)) and self._unfetched(session) >= MOST_UNFETCHED:
+            raise TooMany("answers to many calls of this session were not fetched; fetch them, then go on")
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, address = _route(scope), scope["hoodwink.address"]

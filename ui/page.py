@@ -1,5 +1,6 @@
 """The whole page, put together from its tabs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from ui.stress import stress_tab
 
 HERE = Path(__file__).parent
 MOST_SESSIONS = 200  # that Gradio remembers, some 60 kB each; nothing of ours is in one
-MOST_UNFETCHED = 2000  # answers of API calls that nobody came for
+MOST_CALLERS = 4000  # sessions that called an endpoint; twice those whose answers Gradio keeps: these go first
 STYLES = ("page.css", "rounds.css", "explain.css", "stress.css", "maintain.css")
 
 
@@ -54,8 +55,14 @@ def build_page(game: Game) -> gr.Blocks:
 
 
 def forget_unfetched(page: gr.Blocks) -> None:
-    """Of a called endpoint whose answer is never fetched Gradio keeps the number for good; now no longer than the answer."""
-    page._queue.pending_event_ids_session = LRUCache(MOST_UNFETCHED)  # as it bounds the answers themselves
+    """Gradio keeps the answers of endpoints for the last 2,000 sessions that called one; the numbers of these calls, for good."""
+    page._queue.pending_event_ids_session = LRUCache(MOST_CALLERS)
+
+
+def unfetched(page: gr.Blocks, session: str) -> int:
+    """What waits in a session until somebody fetches it: messages about its calls, and calls that have not been told of."""
+    messages = page._queue.pending_messages_per_session.get(session)
+    return (messages.qsize() if messages else 0) + len(page._queue.pending_event_ids_session.get(session, ()))
 
 
 async def back_to_the_game(request: Request, error: Exception) -> RedirectResponse:  # noqa: ARG001
@@ -77,6 +84,7 @@ def launch_options(game: Game, page: gr.Blocks, surroundings: Surroundings) -> d
         "head": f"<style>{''.join((HERE / name).read_text() for name in STYLES)}</style>",
         "footer_links": ["api"],
         "run_history": False,
+        "enable_monitoring": False,
         "show_error": True,  # what Gradio itself refuses gets its sentence too
         "ssr_mode": False,  # a server of Gradio's own would stand before the guard
         "state_session_capacity": MOST_SESSIONS,
@@ -84,6 +92,6 @@ def launch_options(game: Game, page: gr.Blocks, surroundings: Surroundings) -> d
         "app_kwargs": {
             "exception_handlers": {OAuthError: back_to_the_game},
             "routes": routes(game, page),
-            "middleware": [Middleware(Guard, surroundings, game.limits)],
+            "middleware": [Middleware(Guard, surroundings, game.limits, partial(unfetched, page))],
         },
     }

@@ -47,7 +47,8 @@ def asked(
         "query_string": b"",
         "root_path": more.get("root_path", ""),
     }
-    run(Guard(app or default, more.get("surroundings", AT_HOME), more.get("limits", Limits(0))), scope, receive, send)
+    surroundings, limits = more.get("surroundings", AT_HOME), more.get("limits", Limits(0))
+    run(Guard(app or default, surroundings, limits, more.get("unfetched", lambda _: 0)), scope, receive, send)
     found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     content = b"".join(message.get("body", b"") for message in sent[1:])
     return sent[0]["status"], found, content, scope
@@ -253,7 +254,7 @@ def test_pages_are_made_one_after_the_other_going_round_the_addresses_and_a_floo
             refused.append(dict(message["headers"])[b"retry-after"])
 
     async def flood():
-        guard = Guard(app, AT_HOME, Limits())
+        guard = Guard(app, AT_HOME, Limits(), lambda _: 0)
 
         def ask(client):
             scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "client": (client, 1)}
@@ -372,8 +373,23 @@ def test_an_address_sends_only_so_much_at_once():
     limits, body = Limits(1, lambda: 100.0), json.dumps({"a": "x" * 900_000}).encode()
     headers = {"content-length": str(len(body))}
     statuses = [asked(body=body, headers=headers, limits=limits)[0] for _ in range(37)]
-    assert statuses == [200] * 35 + [429] * 2  # 30 MB, and what comes within a quarter of a second
+    assert statuses == [200] * 15 + [429] * 22  # 12 MB, and what comes within a quarter of a second
     assert asked(body=body, headers=headers, limits=limits, client="1.2.3.5")[0] == 200
+
+
+def test_a_session_that_fetches_no_answers_gets_no_more():
+    body, waiting = b'{"data": [], "session_hash": "busy"}', {"busy": 300, "idle": 299}
+    for path in (
+        "/gradio_api/call/status",
+        "/gradio_api/call/v2/status/",
+        "/gradio_api/queue/join",
+        "/gradio_api/queue/join/",
+    ):
+        status, sentence = refused(path=path, body=body, unfetched=waiting.get)
+        assert (status, "were not fetched" in sentence) == (429, True)
+        assert asked(path=path, body=body.replace(b"busy", b"idle"), unfetched=waiting.get)[0] == 200
+    assert asked(path="/gradio_api/run/status", body=body, unfetched=waiting.get)[0] == 200
+    assert asked(path="/gradio_api/call/status", body=b'{"data": []}', unfetched=waiting.get)[0] == 200
 
 
 def test_a_body_that_says_it_is_too_large_is_not_read():

@@ -165,6 +165,22 @@ def test_nobody_gets_at_what_others_drew(app, kept):
 # -- what is told -------------------------------------------------------------------------------------------
 
 
+def test_answers_nobody_fetches_are_kept_up_to_a_bound_and_no_longer_once_fetched(app, kept):
+    def call(session):
+        return ask(app, "POST", "/gradio_api/call/status", {"data": [], "session_hash": session})
+
+    answered = []
+    while (one := call("nobody-fetches"))[0] == 200:
+        answered.append(json.loads(one[2])["event_id"])
+        assert len(answered) < 1000
+    assert (one[0], "fetch them" in one[2]) == (429, True)
+    assert len(answered) >= 75
+    assert call("somebody-else")[0] == 200
+    told = events(app, f"status/{answered[-1]}")
+    assert told.count("event: complete") == len(answered)
+    assert call("nobody-fetches")[0] == 200
+
+
 def test_neither_keys_nor_annotators_nor_the_token_are_told(app):
     ledger = Home(app.home, b"the key of the hostile tests").open_ledger()
     secrets = {attempt.annotator for attempt in ledger.attempts()} | {
