@@ -78,7 +78,7 @@ class Limits:
     # A pen moves 60 to 120 times a second and asks once at a time; a class of 64 draws behind one address.
     PREDICTIONS = Rate(100, 200), Rate(4000, 40_000)
     # The next two are of an address. A class opens its pages at once.
-    KILOBYTES = Rate(6000, 12_000)  # more at once are felt by others: 72 drawings of 10,000 points instead of 29
+    KILOBYTES = Rate(6000, 12_000)  # two seconds' worth at once: many large bodies hold others up
     PAGES = Rate(40, 100, 2.0)
     EXPLANATIONS = Rate(30, 60), Rate(300, 2000)
     SUBMISSIONS = Rate(20, 100), Rate(200, 2000)
