@@ -149,7 +149,7 @@ class Guard:
         """Gradio keeps what a session does not fetch, however much it is."""
         session = scope["hoodwink.body"].get("session_hash")
         if session and QUEUED.fullmatch(_route(scope)) and self._unfetched(session) >= MOST_UNFETCHED:
-            raise TooMany("answers to many calls of this session were not fetched; fetch them, then go on")
+            raise TooMany("answers to many calls with this session_hash were not fetched; fetch them, then go on")
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, address = _route(scope), scope["hoodwink.address"]
